@@ -1,0 +1,89 @@
+//! What the engine says: one move of one customer in one dimension.
+
+use crate::event::Instant;
+use crate::rules::plan::{ComparisonId, DimensionId, SegmentId};
+
+/// One move. `None` as a segment is "in no segment".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub customer: Box<str>,
+    /// 1 for the customer's first change; per customer over all dimensions, without gaps.
+    pub sequence: u64,
+    pub dimension: DimensionId,
+    pub from: Option<SegmentId>,
+    pub to: Option<SegmentId>,
+    /// When the customer came to `from`; `None` for none from the start.
+    pub from_since: Option<Instant>,
+    pub effective_at: Instant,
+    pub cause: Cause,
+    /// The comparisons that the deciding condition read.
+    pub evidence: Vec<Evidence>,
+    /// The standing in every dimension right after this change, indexed by dimension.
+    pub standing: Box<[Option<SegmentId>]>,
+}
+
+/// What made the engine look. For the first two, who called `apply` knows which record it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cause {
+    Event,
+    LateEvent,
+    Elapsed,
+    Rules,
+}
+
+impl Cause {
+    /// The name in messages and metric labels.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cause::Event => "event",
+            Cause::LateEvent => "late_event",
+            Cause::Elapsed => "elapsed",
+            Cause::Rules => "rules",
+        }
+    }
+}
+
+/// One comparison at the instant of the change: its text is the plan's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    pub comparison: ComparisonId,
+    /// The left side's value as people read it (`30d1ms`, `12.5`, `never`, `absent`, a name).
+    pub value: Box<str>,
+    pub holds: bool,
+}
+
+/// A customer's standing as it is published, recovered and looked up.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// Of the last change; 0 before the first.
+    pub sequence: u64,
+    /// Indexed by dimension.
+    pub places: Vec<Place>,
+}
+
+/// Where a customer stands in one dimension.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Place {
+    pub segment: Option<SegmentId>,
+    /// `None`: in no segment from the start.
+    pub since: Option<Instant>,
+    /// When each segment that has a cooldown was last left.
+    pub left: Vec<(SegmentId, Instant)>,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    Folded,
+    /// Folded without looking for a duplicate: it came later than its kind's `dedup_window` (SPEC 4).
+    Unchecked,
+    /// Dropped.
+    Duplicate,
+}
+
+/// Whether `advance` came to the clock or used up its budget of judgements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    Done,
+    More,
+}

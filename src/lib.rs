@@ -8,6 +8,7 @@
 pub mod cli;
 pub mod engine;
 pub mod event;
+pub mod kafka;
 pub mod pipeline;
 pub mod rules;
 pub mod telemetry;

@@ -8,5 +8,6 @@
 pub mod cli;
 pub mod engine;
 pub mod event;
+pub mod pipeline;
 pub mod rules;
 pub mod telemetry;

@@ -1,0 +1,5 @@
+//! One instance at work. Here so far: what it tells others about itself while it runs.
+
+pub mod status;
+
+pub use status::{Phase, Status};

@@ -6,6 +6,7 @@
 //! events into facts and says what changed. `docs/ARCHITECTURE.md` is the map.
 
 pub mod cli;
+pub mod config;
 pub mod engine;
 pub mod event;
 pub mod pipeline;

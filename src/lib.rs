@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod event;
+pub mod http;
 pub mod pipeline;
 pub mod rules;
 pub mod telemetry;

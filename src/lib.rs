@@ -18,6 +18,14 @@ pub mod cli;
 #[allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
+    reason = "reads the files and variables of a configuration"
+)]
+pub mod config;
+#[allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros, reason = "answers requests")]
+pub mod http;
+#[allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
     clippy::disallowed_macros,
     reason = "batches, epochs, files"
 )]

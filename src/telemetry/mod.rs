@@ -1,0 +1,14 @@
+//! What the process says about itself: its log and its metrics. Decides nothing, and no decision reads it.
+
+mod instrument;
+pub mod logging;
+pub mod metrics;
+mod recorder;
+
+pub use instrument::{Counter, Gauge, Histogram};
+pub use recorder::{AlreadyInstalled, Exposition, install};
+
+/// The commit that this program was built from, or `unknown`.
+pub fn revision() -> &'static str {
+    env!("DORMOUSE_REVISION")
+}

@@ -10,6 +10,7 @@ pub mod config;
 pub mod engine;
 pub mod event;
 pub mod http;
+pub mod kafka;
 pub mod pipeline;
 pub mod rules;
 pub mod telemetry;

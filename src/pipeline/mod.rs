@@ -1,7 +1,9 @@
 //! One instance at work. Here so far: the wall clock it goes by, and what it tells others about itself while it runs.
 
 pub mod status;
+pub mod stop;
 pub mod wall;
 
 pub use status::{Phase, Status};
+pub use stop::Stop;
 pub use wall::{Driven, Wall};

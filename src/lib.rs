@@ -9,8 +9,11 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros)]
 
 pub mod cli;
+pub mod config;
 pub mod engine;
 pub mod event;
+pub mod http;
+pub mod kafka;
 pub mod pipeline;
 pub mod rules;
 pub mod telemetry;

@@ -1,4 +1,4 @@
-//! One instance at work. Here so far: what it tells others about itself while it runs.
+//! One instance at work. Here so far: the wall clock it goes by, and what it tells others about itself while it runs.
 
 #![allow(
     clippy::disallowed_methods,
@@ -8,5 +8,9 @@
 )]
 
 pub mod status;
+pub mod stop;
+pub mod wall;
 
 pub use status::{Phase, Status};
+pub use stop::Stop;
+pub use wall::{Driven, Wall};

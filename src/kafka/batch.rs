@@ -2,7 +2,19 @@
 //! freed at once.
 
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
+
+/// Bytes of one partition's batches that are alive.
+#[derive(Debug, Default)]
+pub struct Quota(AtomicUsize);
+
+impl Quota {
+    pub fn held_bytes(&self) -> usize {
+        self.0.load(Ordering::Acquire)
+    }
+}
 
 /// A record's timestamp, in milliseconds since the epoch, and who set it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,9 +29,13 @@ pub enum Stamped {
 /// Consecutive records of one partition, and how far the reader has come.
 #[derive(Debug)]
 pub struct Batch {
+    /// The caller's number for this reading of the partition.
+    pub reading: u64,
     /// Which of the topics that the reader was opened with.
     pub input: usize,
     pub partition: i32,
+    /// The reader's position before it.
+    pub start: i64,
     /// The next offset that the reader has not seen: past the last record, or past what follows it and is no record.
     pub position: i64,
     /// When its records were taken from librdkafka.
@@ -28,6 +44,8 @@ pub struct Batch {
     entries: Vec<Entry>,
     /// Of the few records that have some: the entry's number and its headers.
     headers: Vec<(usize, Vec<Header>)>,
+    /// Where its bytes are counted while it is alive, and how many were.
+    held: Option<(Arc<Quota>, usize)>,
 }
 
 type Header = (Vec<u8>, Option<Vec<u8>>);
@@ -52,8 +70,28 @@ pub struct Record<'a> {
 }
 
 impl Batch {
-    pub fn new(input: usize, partition: i32, position: i64, received: Instant) -> Batch {
-        Batch { input, partition, position, received, bytes: Vec::new(), entries: Vec::new(), headers: Vec::new() }
+    /// An empty batch of a reading (its number, the input's, the partition's) that has come to `position`.
+    pub fn new(reading: u64, input: usize, partition: i32, position: i64, received: Instant) -> Batch {
+        Batch {
+            reading,
+            input,
+            partition,
+            start: position,
+            position,
+            received,
+            bytes: Vec::new(),
+            entries: Vec::new(),
+            headers: Vec::new(),
+            held: None,
+        }
+    }
+
+    /// Counts the batch's bytes from now until it is dropped.
+    pub fn hold(&mut self, quota: &Arc<Quota>) {
+        assert!(self.held.is_none(), "a batch is counted once");
+        let n_bytes = self.size_bytes();
+        quota.0.fetch_add(n_bytes, Ordering::AcqRel);
+        self.held = Some((Arc::clone(quota), n_bytes));
     }
 
     /// Copies a record in.
@@ -93,9 +131,22 @@ impl Batch {
         })
     }
 
+    /// The timestamp of its last record.
+    pub fn latest(&self) -> Option<Stamped> {
+        self.entries.last().map(|entry| entry.stamped)
+    }
+
     /// Memory that it takes, about.
     pub fn size_bytes(&self) -> usize {
         self.bytes.len() + self.entries.len() * size_of::<Entry>()
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        if let Some((quota, n_bytes)) = self.held.take() {
+            quota.0.fetch_sub(n_bytes, Ordering::AcqRel);
+        }
     }
 }
 
@@ -105,7 +156,7 @@ mod tests {
 
     #[test]
     fn records_come_out_as_they_went_in() {
-        let mut batch = Batch::new(0, 3, 7, Instant::now());
+        let mut batch = Batch::new(1, 0, 3, 5, Instant::now());
         let headers = [(b"n".to_vec(), Some(b"1".to_vec())), (b"n".to_vec(), None)];
         let plain = Record { offset: 5, stamped: Stamped::Absent, key: None, value: Some(b"abc"), headers: &[] };
         let full =

@@ -4,7 +4,6 @@
 //! others flow: librdkafka stops fetching it when its queue is full. Nothing is ever paused, sought or committed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
@@ -12,7 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::batch::Batch;
+use super::batch::{Batch, Quota};
 use super::error::Error;
 use super::logging::Logged;
 use super::native::{Item, PartitionQueue};
@@ -20,24 +19,6 @@ use super::settings::{Isolation, Settings};
 
 /// Items taken from one partition before the next has its turn.
 const TURN_ITEMS: usize = 2_000;
-
-/// Bytes of one partition that were read and not yet used. The reader adds, whoever uses the records takes away.
-#[derive(Debug, Default)]
-pub struct Quota(AtomicUsize);
-
-impl Quota {
-    pub fn give_back(&self, n_bytes: usize) {
-        self.0.fetch_sub(n_bytes, Ordering::AcqRel);
-    }
-
-    fn take(&self, n_bytes: usize) {
-        self.0.fetch_add(n_bytes, Ordering::AcqRel);
-    }
-
-    pub fn held_bytes(&self) -> usize {
-        self.0.load(Ordering::Acquire)
-    }
-}
 
 /// A reader of partitions. One thread uses it.
 pub struct Intake {
@@ -50,6 +31,7 @@ pub struct Intake {
 }
 
 struct Flow {
+    reading: u64,
     input: usize,
     partition: i32,
     position: i64,
@@ -71,19 +53,17 @@ impl Intake {
         Ok(Intake { flows: Vec::new(), consumer: Arc::new(consumer), topics: topics.to_vec(), reader })
     }
 
-    /// Starts reading a partition of each topic, from one offset each. The answer has a quota for each topic.
-    pub fn start(&mut self, partition: i32, starts: &[i64]) -> Result<Vec<Arc<Quota>>, Error> {
+    /// Starts reading a partition of each topic, from one offset each. Its batches carry the number of the reading.
+    pub fn start(&mut self, reading: u64, partition: i32, starts: &[i64]) -> Result<(), Error> {
         let mut list = TopicPartitionList::with_capacity(starts.len());
-        let mut quotas = Vec::with_capacity(starts.len());
         for (input, (topic, &start)) in self.topics.iter().zip(starts).enumerate() {
             let failed = |source| Error::Assign { topic: topic.clone(), partition, source };
             let reader = self.reader.clone();
             let queue = PartitionQueue::open(&self.consumer, topic, partition, Box::new(move || reader.unpark()))
                 .ok_or_else(|| failed(KafkaError::Subscription("the partition has no queue".to_owned())))?;
             list.add_partition_offset(topic, partition, Offset::Offset(start)).map_err(failed)?;
-            let quota = Arc::new(Quota::default());
-            quotas.push(Arc::clone(&quota));
-            self.flows.push(Flow { input, partition, position: start, quota, queue });
+            let quota = Arc::default();
+            self.flows.push(Flow { reading, input, partition, position: start, quota, queue });
         }
         let topic = || self.topics.join(", ");
         self.consumer.incremental_assign(&list).map_err(|source| Error::Assign {
@@ -143,7 +123,7 @@ impl Intake {
 
 impl Flow {
     fn read(&mut self, topic: &str, sink: &mut dyn FnMut(Batch)) -> Result<bool, Error> {
-        let mut batch = Batch::new(self.input, self.partition, self.position, Instant::now());
+        let mut batch = Batch::new(self.reading, self.input, self.partition, self.position, Instant::now());
         let mut failure = None;
         let n_items = self.queue.read(TURN_ITEMS, &mut |item| match item {
             Item::Record(record) if record.offset >= batch.position => {
@@ -159,7 +139,7 @@ impl Flow {
         }
         if batch.position > self.position {
             self.position = batch.position;
-            self.quota.take(batch.size_bytes());
+            batch.hold(&self.quota);
             sink(batch);
         }
         Ok(n_items > 0)

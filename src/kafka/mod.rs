@@ -26,11 +26,11 @@ pub mod subscriber;
 mod topics;
 mod watermarks;
 
-pub use batch::{Batch, Record, Stamped};
+pub use batch::{Batch, Quota, Record, Stamped};
 pub use embedded::Embedded;
 pub use error::Error;
 pub use feeder::Feeder;
-pub use intake::{Intake, Quota};
+pub use intake::Intake;
 pub use member::{Assignment, Member, Rebalance, Stamp};
 pub use publisher::{Fence, Headers, Outcome, Outgoing, Publisher, Reason, abort_transaction_of};
 pub use settings::{Isolation, Settings};

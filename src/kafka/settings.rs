@@ -78,7 +78,7 @@ impl Settings {
                 ("queued.min.messages", "50000"),
                 ("queued.max.messages.kbytes", &queue_kib),
                 ("fetch.queue.backoff.ms", "5"),
-                ("fetch.wait.max.ms", "100"),
+                ("fetch.wait.max.ms", "50"),
                 ("fetch.error.backoff.ms", "100"),
                 ("reconnect.backoff.max.ms", "1000"),
             ],

@@ -7,6 +7,15 @@
     reason = "runs shards: clocks, threads, files, log"
 )]
 
+mod clock;
+mod ends;
+mod epoch;
+mod error;
+mod gate;
+mod merge;
+mod placement;
+mod record;
+mod settings;
 pub mod status;
 pub mod stop;
 pub mod wall;

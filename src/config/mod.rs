@@ -3,7 +3,6 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
-    clippy::disallowed_macros,
     reason = "reads the files and variables of a configuration"
 )]
 

@@ -5,6 +5,7 @@
 //! an [`event`] is what a customer did; [`config`] and [`rules`] turn text into a checked plan; the [`engine`] folds
 //! events into facts and says what changed. `docs/ARCHITECTURE.md` is the map.
 
+pub mod config;
 pub mod engine;
 pub mod event;
 pub mod rules;

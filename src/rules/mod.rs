@@ -3,6 +3,21 @@
 //! Stages, each with its own types: parse → resolve → type check → plan → verdict. This room is pure: no I/O, no
 //! clocks, no threads, no logging.
 
+pub mod place;
+
+pub mod diagnostic;
+
+pub mod units;
+
+pub mod ast;
+mod lexer;
+pub mod parser;
+
+pub mod declared;
+
+pub mod check;
+
 pub mod plan;
 
+pub use check::compile;
 pub use plan::Plan;

@@ -1,8 +1,16 @@
-//! Configuration files: TOML to what the rest works with, or all that is wrong with it, each with its place.
-//!
-//! This room reads files; it does not know what rules mean (`rules` does), and it draws nothing.
+//! Configuration files: TOML to what the rest works with, or all that is wrong with it, each with its place. Reads
+//! files and nothing else; it does not know what rules mean (`rules` does), draws nothing, starts nothing.
 
-pub mod document;
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "reads files of configuration and what the process was started with"
+)]
+
+mod document;
 
 pub mod rules;
 mod settings;
+
+mod quantity;
+pub mod service;

@@ -19,5 +19,8 @@ pub mod check;
 
 pub mod plan;
 
+pub mod calendar;
+pub mod verdict;
+
 pub use check::compile;
 pub use plan::Plan;

@@ -1,0 +1,57 @@
+//! The command line: arguments, wiring, what people read on a terminal, and exit codes. Results go to standard
+//! output, everything else to standard error. Nothing here decides what a customer is.
+//!
+//! One file (or folder) a command, each with `pub struct Args` and `pub fn run(args: Args) -> Exit`.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs the program: files, threads, terminal, log"
+)]
+
+pub mod exit;
+mod fault;
+mod replay;
+pub mod terminal;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::telemetry::logging;
+pub use exit::Exit;
+
+/// Streaming customer segmentation: events in from Kafka, segment changes out, exactly once.
+#[derive(Debug, Parser)]
+#[command(name = "dormouse", version, about, disable_help_subcommand = true)]
+struct Cli {
+    /// How the log on standard error looks
+    #[arg(long, global = true, value_enum, default_value = "text", help_heading = "Log")]
+    log_format: logging::Format,
+    /// What is logged: LEVEL or TARGET=LEVEL,…; without it RUST_LOG, else warn,dormouse=info
+    #[arg(long, global = true, value_name = "FILTER", help_heading = "Log")]
+    log: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Replay events from files and print the changes
+    Replay(replay::Args),
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    fault::install();
+    let cli = Cli::parse();
+    if let Err(error) = logging::install(cli.log_format, cli.log.as_deref()) {
+        eprintln!("error: {error}");
+        return Exit::Usage.into();
+    }
+    let exit = match cli.command {
+        Command::Replay(args) => replay::run(args),
+    };
+    exit.into()
+}

@@ -8,15 +8,8 @@
 )]
 
 mod document;
-
-pub mod rules;
+mod quantity;
 mod settings;
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "reads the files and variables of a configuration"
-)]
-
-mod quantity;
+pub mod rules;
 pub mod service;

@@ -3,12 +3,7 @@
 //!
 //! One file (or folder) a command, each with `pub struct Args` and `pub fn run(args: Args) -> Exit`.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    clippy::disallowed_macros,
-    reason = "runs the program: files, threads, terminal, log"
-)]
+#![expect(clippy::disallowed_methods, reason = "runs the program: files, threads, the terminal")]
 
 pub mod exit;
 mod fault;

@@ -1,5 +1,7 @@
 //! Kafka: the only room that knows rdkafka. It knows nothing of what the records mean.
 
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "knows when a broker acknowledged")]
+
 pub mod embedded;
 pub mod feeder;
 pub mod subscriber;

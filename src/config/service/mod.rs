@@ -21,7 +21,7 @@ pub use client::Client;
 pub use environment::Environment;
 pub use finding::{Finding, Kind, Origin, Place};
 pub use mask::masked;
-pub use topics::{Format, Input, Output};
+pub use topics::{Input, Output};
 
 use document::{Document, Section};
 use finding::Findings;

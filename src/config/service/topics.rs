@@ -5,18 +5,12 @@ use super::client::Client;
 use super::document::Section;
 use super::finding::{Findings, Kind, Place};
 use super::reader::{Reader, Text};
+use crate::event::Format;
 
 /// Kafka's own limit.
 const TOPIC_NAME_MAX: usize = 249;
 const FORMATS: [(&str, Format); 2] = [("json", Format::Json), ("protobuf", Format::Protobuf)];
 const SNAPSHOT_SCHEMES: [&str; 4] = ["file", "s3", "gs", "az"];
-
-/// How records of a topic are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    Json,
-    Protobuf,
-}
 
 /// A topic that events come from.
 #[derive(Debug, Clone, PartialEq, Eq)]

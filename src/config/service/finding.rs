@@ -130,8 +130,11 @@ impl Findings {
         self.add(kind, message.to_owned(), place, "", Some(help.to_owned()));
     }
 
-    /// All, in the order of their places.
+    /// All, in the order of their places. Where the text is not TOML the rest would only follow from that.
     pub fn into_sorted(mut self) -> Vec<Finding> {
+        if self.found.iter().any(|finding| finding.kind == Kind::Syntax) {
+            self.found.retain(|finding| finding.kind == Kind::Syntax);
+        }
         self.found.sort_by_key(|finding| (finding.place.origin, finding.place.span.start, finding.place.span.end));
         self.found
     }

@@ -1,4 +1,6 @@
-//! From TOML to a checked configuration, or everything that is wrong with it, each with its place. Starts nothing.
+//! Configuration files: TOML to what the rest works with, or all that is wrong with it, each with its place.
+//!
+//! This room reads files; it does not know what rules mean (`rules` does), it draws nothing and starts nothing.
 
 #![allow(
     clippy::disallowed_methods,
@@ -7,5 +9,10 @@
     reason = "reads the files and variables of a configuration"
 )]
 
-mod quantity;
+pub mod document;
+pub mod quantity;
+
+pub mod rules;
+mod settings;
+
 pub mod service;

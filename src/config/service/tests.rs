@@ -18,27 +18,25 @@ fn surroundings(variables: &[(&str, &str)]) -> Surroundings {
 }
 
 fn service(text: &str, variables: &[(&str, &str)]) -> Service {
-    let (service, findings) = read(text, &surroundings(variables));
-    service.unwrap_or_else(|| panic!("{findings:#?}"))
+    let file = SourceFile::new("dormouse.toml", text);
+    load_file(&file, &surroundings(variables)).unwrap_or_else(|diagnostics| panic!("{diagnostics:#?}")).service
 }
 
-/// A line a finding: where, what stands there, what is said, how to put it right.
+/// A line a complaint: where, what stands there, what is said, how to put it right.
 fn complaints(text: &str, variables: &[(&str, &str)]) -> String {
-    let surroundings = surroundings(variables);
-    let environment = surroundings.environment.text();
-    let (_, findings) = read(text, &surroundings);
-    let line = |finding: &Finding| {
-        let source = if finding.place.origin == Origin::File { text } else { &environment };
-        let n_line = 1 + source[..finding.place.span.start].matches('\n').count();
-        let place = match finding.place.origin {
-            Origin::File => format!("{n_line}"),
-            Origin::Environment => "env".to_owned(),
-        };
-        let there = source[finding.place.span.clone()].lines().next().unwrap_or("").to_owned();
-        let help = finding.help.as_ref().map_or(String::new(), |help| format!(" | {help}"));
-        format!("{} {place} `{there}`: {}{help}\n", finding.kind.code(), finding.message)
+    let file = SourceFile::new("dormouse.toml", text);
+    let diagnostics = match load_file(&file, &surroundings(variables)) {
+        Ok(loaded) => loaded.warnings,
+        Err(diagnostics) => diagnostics,
     };
-    findings.iter().map(line).collect()
+    diagnostics.iter().map(line).collect()
+}
+
+fn line(diagnostic: &Diagnostic) -> String {
+    let Diagnostic { code, title, place, help, .. } = diagnostic;
+    let there = place.file.text[place.span.clone()].lines().next().unwrap_or("").to_owned();
+    let help = help.as_ref().map_or(String::new(), |help| format!(" | {help}"));
+    format!("{} {}:{} `{there}`: {title}{help}\n", code.number(), place.file.path, place.line())
 }
 
 fn check(text: &str, expected: Expect) {
@@ -61,9 +59,9 @@ fn the_smallest_file_has_the_defaults_of_the_contract() {
 
 #[test]
 fn the_file_that_users_start_from_is_right() {
-    let (service, findings) = read(include_str!("../../../config/dormouse.toml"), &surroundings(&[]));
-    assert_eq!(findings, []);
-    let topics: Vec<_> = service.expect("no findings").inputs.into_iter().map(|input| input.topic).collect();
+    let text = include_str!("../../../config/dormouse.toml");
+    assert_eq!(complaints(text, &[]), "");
+    let topics: Vec<_> = service(text, &[]).inputs.into_iter().map(|input| input.topic).collect();
     assert_eq!(topics, ["purchases", "behaviour"]);
 }
 
@@ -72,11 +70,11 @@ fn unknown_names_have_a_suggestion() {
     check(
         "[kafka]\nbroker = \"a:1\"\nbrokers = \"a:1\"\n[[input]]\ntopic = \"p\"\nknd = \"purchase\"\n[tme]\n[http]\nport = 1\n",
         expect![[r#"
-            S002 2 `broker`: unknown setting `kafka.broker` | did you mean `brokers`?
-            S101 3 `"a:1"`: records travel in the clear to brokers on other machines | set "security.protocol" = "ssl" or "sasl_ssl" in [kafka.client]
-            S002 6 `knd`: unknown setting `input.knd` | did you mean `kind`?
-            S002 7 `tme`: unknown section `tme` | did you mean `time`?
-            S002 9 `port`: unknown setting `http.port` | [http] has listen, ready_lag
+            E0104 dormouse.toml:2 `broker`: unknown setting `kafka.broker` | did you mean `brokers`?
+            W0701 dormouse.toml:3 `"a:1"`: records travel in the clear to brokers on other machines | set "security.protocol" = "ssl" or "sasl_ssl" in [kafka.client]
+            E0104 dormouse.toml:6 `knd`: unknown setting `input.knd` | did you mean `kind`?
+            E0104 dormouse.toml:7 `tme`: unknown section `tme` | did you mean `time`?
+            E0104 dormouse.toml:9 `port`: unknown setting `http.port` | [http] has listen, ready_lag
         "#]],
     );
 }
@@ -88,16 +86,16 @@ fn every_error_is_told_at_once() {
          standing = \"x\"\n[time]\ngrace = \"5 s\"\nmax_skew = 5\n[state]\nsnapshots = \"ftp://x\"\nmemory_limit = \"8 gigs\"\n\
          [http]\nlisten = \"localhost:80\"\n",
         expect![[r#"
-            S003 2 `9092`: `kafka.brokers` is a string
-            S004 4 `"a b"`: `a b` cannot be the name of a topic | a name has letters, digits, `.`, `_` and `-`, at most 249 of them
-            S004 5 `"jsn"`: `input.format` cannot be "jsn" | did you mean "json"?
-            S005 6 `[[input]]`: `input.topic` is missing | for example topic = "purchases"
-            S006 9 `"x"`: `x` is given twice
-            S004 11 `"5 s"`: `time.grace` cannot be read | for example "5s"; units are ms, s, m, h, d, w
-            S003 12 `5`: `time.max_skew` is a duration in quotes
-            S004 14 `"ftp://x"`: `state.snapshots` is not a place that we know | for example "file:///var/lib/dormouse"; or s3://, gs://, az://
-            S004 15 `"8 gigs"`: `state.memory_limit` cannot be read | for example "8GiB"; units are B, kB, MB, GB, KiB, MiB, GiB, TiB
-            S004 17 `"localhost:80"`: `http.listen` cannot be read | for example "127.0.0.1:8080"; an address is numbers, not a name
+            E0105 dormouse.toml:2 `9092`: `kafka.brokers` is a string, not an integer
+            E0109 dormouse.toml:4 `"a b"`: `a b` cannot be the name of a topic | a name has letters, digits, `.`, `_` and `-`, at most 249 of them
+            E0601 dormouse.toml:5 `"jsn"`: `input.format` cannot be "jsn" | did you mean "json"?
+            E0106 dormouse.toml:6 `[[input]]`: `input.topic` is missing | for example topic = "purchases"
+            E0108 dormouse.toml:9 `"x"`: `x` is given twice
+            E0201 dormouse.toml:11 `"5 s"`: `time.grace` is no duration | write whole numbers with units ms, s, m, h, d or w, such as `30d` or `1h30m`
+            E0105 dormouse.toml:12 `5`: `time.max_skew` is a duration in quotes, not an integer
+            E0601 dormouse.toml:14 `"ftp://x"`: `state.snapshots` is not a place that we know | for example "file:///var/lib/dormouse"; or s3://, gs://, az://
+            E0601 dormouse.toml:15 `"8 gigs"`: `state.memory_limit` is not a size | for example "8GiB"; units are B, kB, MB, GB, KiB, MiB, GiB, TiB
+            E0601 dormouse.toml:17 `"localhost:80"`: `http.listen` is not an address and a port | for example "127.0.0.1:8080"; an address is numbers, not a name
         "#]],
     );
 }
@@ -107,9 +105,9 @@ fn what_is_not_there_is_missed() {
     check(
         "",
         expect![[r#"
-        S005 1 ``: `kafka.brokers` is missing | for example brokers = "127.0.0.1:9092"
-        S005 1 ``: there is no [[input]]: nothing would be read | add [[input]] with topic = "purchases"
-    "#]],
+            E0106 dormouse.toml:1 ``: `kafka.brokers` is missing | for example brokers = "127.0.0.1:9092"
+            E0106 dormouse.toml:1 ``: there is no [[input]]: nothing would be read | add [[input]] with topic = "purchases"
+        "#]],
     );
 }
 
@@ -118,9 +116,9 @@ fn the_same_topic_twice_is_an_error() {
     check(
         &format!("{SMALLEST}[[input]]\ntopic = \"purchases\"\n[output]\nrejects = \"purchases\"\n"),
         expect![[r#"
-        S006 6 `"purchases"`: `purchases` is given twice
-        S004 8 `"purchases"`: `purchases` is an input too: Dormouse would read what it writes | give the output a topic of its own
-    "#]],
+            E0108 dormouse.toml:6 `"purchases"`: `purchases` is given twice
+            E0601 dormouse.toml:8 `"purchases"`: `purchases` is an input too: Dormouse would read what it writes | give the output a topic of its own
+        "#]],
     );
 }
 
@@ -129,9 +127,9 @@ fn what_is_not_toml_is_told_with_its_line() {
     check(
         "[kafka]\nbrokers = \n[time\n",
         expect![[r#"
-        S001 2 ``: this is not TOML: string values must be quoted, expected literal string
-        S001 3 ``: this is not TOML: unclosed table, expected `]`
-    "#]],
+            E0103 dormouse.toml:2 ``: not TOML: string values must be quoted, expected literal string
+            E0103 dormouse.toml:3 ``: not TOML: unclosed table, expected `]`
+        "#]],
     );
 }
 
@@ -141,10 +139,10 @@ fn exactly_once_is_not_negotiable() {
     check(
         &format!("{SMALLEST}{client}"),
         expect![[r#"
-        S007 6 `"enable.auto.commit"`: `enable.auto.commit` is set by Dormouse | leave it out: offsets are committed with the changes
-        S007 7 `id`: `group.id` is set by Dormouse | use `group` of [kafka]
-        S003 9 `[1]`: `x` is a string, an integer or a boolean
-    "#]],
+            E0602 dormouse.toml:6 `"enable.auto.commit"`: `enable.auto.commit` is set by Dormouse | leave it out: offsets are committed with the changes
+            E0602 dormouse.toml:7 `id`: `group.id` is set by Dormouse | use `group` of [kafka]
+            E0105 dormouse.toml:9 `[1]`: `x` is a string, an integer or a boolean, not a list
+        "#]],
     );
 }
 
@@ -173,11 +171,11 @@ fn variables_win_over_the_file_and_unknown_ones_are_errors() {
         ("DORMOUSE_A__B__C__D", "x"),
     ];
     expect![[r#"
-        S002 env `DORMOUSE_A__B__C__D`: unknown setting `DORMOUSE_A__B__C__D` | a name is DORMOUSE_<SECTION>__<KEY>, such as DORMOUSE_KAFKA__BROKERS
-        S002 env `DORMOUSE_INPUT__3__TOPIC`: there is no [[input]] number `3` | they are numbered from 0 to 0
-        S002 env `DORMOUSE_KAFKA__BROKRES`: unknown setting `kafka.brokres` | did you mean `brokers`?
-        S002 env `DORMOUSE_KAKFA__BROKERS`: unknown section in `DORMOUSE_KAKFA__BROKERS` | did you mean `DORMOUSE_KAFKA__BROKERS`?
-        S004 env `soon`: `time.grace` cannot be read | for example "5s"; units are ms, s, m, h, d, w
+        E0104 environment:1 `DORMOUSE_A__B__C__D`: unknown setting `DORMOUSE_A__B__C__D` | a name is DORMOUSE_<SECTION>__<KEY>, such as DORMOUSE_KAFKA__BROKERS
+        E0104 environment:2 `DORMOUSE_INPUT__3__TOPIC`: there is no [[input]] number `3` | they are numbered from 0 to 0
+        E0104 environment:3 `DORMOUSE_KAFKA__BROKRES`: unknown setting `kafka.brokres` | did you mean `brokers`?
+        E0104 environment:4 `DORMOUSE_KAKFA__BROKERS`: unknown section in `DORMOUSE_KAKFA__BROKERS` | did you mean `DORMOUSE_KAFKA__BROKERS`?
+        E0201 environment:5 `soon`: `time.grace` is no duration | write whole numbers with units ms, s, m, h, d or w, such as `30d` or `1h30m`
     "#]].assert_eq(&complaints(SMALLEST, &wrong));
 }
 
@@ -190,7 +188,7 @@ fn secrets_come_from_files_and_are_never_shown() {
          \"ssl.key.password\" = \"hunter3\"\n"
     );
     let surroundings = Surroundings { folder: folder.path().to_owned(), ..surroundings(&[]) };
-    let service = read(&text, &surroundings).0.expect("right");
+    let service = load_file(&SourceFile::new("x", text), &surroundings).expect("right").service;
     assert_eq!(service.kafka.client.get("sasl.password"), Some("hunter2"));
     let shown = format!("{service:?}");
     assert!(
@@ -205,16 +203,40 @@ fn a_secret_that_cannot_be_read_is_an_error() {
     check(
         &format!("{SMALLEST}[kafka.client]\n\"sasl.password_file\" = \"nowhere\"\n"),
         expect![[r#"
-        S008 6 `"nowhere"`: the secret in etc/nowhere cannot be read: No such file or directory (os error 2)
-    "#]],
+            E0603 dormouse.toml:6 `"nowhere"`: the secret in etc/nowhere cannot be read: No such file or directory (os error 2)
+        "#]],
     );
 }
 
 #[test]
 fn an_instance_needs_a_name() {
     let nameless = Surroundings { host: None, ..surroundings(&[]) };
-    let (service, findings) = read(SMALLEST, &nameless);
-    assert!(service.is_none());
-    assert_eq!(findings.len(), 1);
-    assert!(findings[0].message.contains("kafka.instance"), "{findings:?}");
+    let diagnostics = load_file(&SourceFile::new("x", SMALLEST), &nameless).expect_err("nobody has a name");
+    assert_eq!(diagnostics.len(), 1);
+    assert!(diagnostics[0].title.contains("kafka.instance"), "{diagnostics:?}");
+}
+
+#[test]
+fn diagnostics_do_not_show_secrets() {
+    let text = format!("{SMALLEST}[kafka.client]\n\"sasl.password\" = [\"hunter2\"]\n");
+    let variables = [("DORMOUSE_KAFKA__CLIENT__SASL_PASSWORD_FILE", "nowhere"), ("DORMOUSE_A__PASSWORD", "hunter3")];
+    let environment = surroundings(&variables);
+    let diagnostics = load_file(&SourceFile::new("x", text), &environment).expect_err("wrong");
+    assert!(diagnostics.len() >= 3, "{diagnostics:?}");
+    assert!(!format!("{diagnostics:?}").contains("hunter"), "{diagnostics:?}");
+}
+
+#[test]
+fn kinds_are_those_of_the_rules() {
+    let rules =
+        "[kind.cart]\n[[dimension]]\nname = \"d\"\n[[dimension.segment]]\nname = \"s\"\nwhen = 'cart.count() >= 1'\n";
+    let schema = crate::config::rules::load_text("segments.toml", rules).expect("right").plan.schema;
+    let more =
+        "kind = \"cart\"\n[[input]]\ntopic = \"b\"\nkind = \"brwse\"\n[[input]]\ntopic = \"c\"\nkind = \"order\"\n";
+    let inputs = service(&format!("{SMALLEST}{more}"), &[]).inputs;
+    let complaints: String = check_kinds(&inputs, &schema).iter().map(line).collect();
+    expect![[r#"
+        E0401 dormouse.toml:8 `"brwse"`: the rules have no kind `brwse` | did you mean "browse"?
+        E0401 dormouse.toml:11 `"order"`: the rules have no kind `order` | kinds are purchase, browse, search, refund, feedback, profile, cart; the rules add one with [kind.order]
+    "#]].assert_eq(&complaints);
 }

@@ -50,9 +50,7 @@ pub fn start(address: SocketAddr, sources: Sources) -> Result<Server, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (stop, stopped) = oneshot::channel();
     let thread = std::thread::Builder::new().name("http".to_owned()).spawn(move || {
-        if let Err(error) = runtime.block_on(serve(listener, sources, stopped)) {
-            tracing::error!(%error, "the HTTP server ended");
-        }
+        runtime.block_on(work(listener, sources, stopped));
         runtime.shutdown_background();
     })?;
     Ok(Server { address, stop: Some(stop), thread: Some(thread) })
@@ -73,6 +71,12 @@ impl Drop for Server {
             // A panic in it has ended the process already.
             let _ = thread.join();
         }
+    }
+}
+
+async fn work(listener: TcpListener, sources: Sources, stopped: oneshot::Receiver<()>) {
+    if let Err(error) = serve(listener, sources, stopped).await {
+        tracing::error!(%error, "the HTTP server ended");
     }
 }
 

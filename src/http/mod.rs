@@ -1,12 +1,7 @@
 //! Metrics, health and look-ups over HTTP, on loopback unless configured otherwise. Reads what the pipeline tells;
 //! what happens here never holds up the pipeline, which runs on threads of its own.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    clippy::disallowed_macros,
-    reason = "answers requests: sockets, a thread, the log"
-)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "listens, and has a thread of its own")]
 
 mod pages;
 mod problem;
@@ -50,7 +45,9 @@ pub fn start(address: SocketAddr, sources: Sources) -> Result<Server, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (stop, stopped) = oneshot::channel();
     let thread = std::thread::Builder::new().name("http".to_owned()).spawn(move || {
-        runtime.block_on(work(listener, sources, stopped));
+        if let Err(error) = runtime.block_on(serve(listener, sources, stopped)) {
+            tracing::error!(%error, "the HTTP server ended");
+        }
         runtime.shutdown_background();
     })?;
     Ok(Server { address, stop: Some(stop), thread: Some(thread) })
@@ -71,12 +68,6 @@ impl Drop for Server {
             // A panic in it has ended the process already.
             let _ = thread.join();
         }
-    }
-}
-
-async fn work(listener: TcpListener, sources: Sources, stopped: oneshot::Receiver<()>) {
-    if let Err(error) = serve(listener, sources, stopped).await {
-        tracing::error!(%error, "the HTTP server ended");
     }
 }
 

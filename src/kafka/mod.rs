@@ -1,11 +1,6 @@
 //! Kafka: the only room that knows rdkafka. It knows nothing of what the records mean.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    clippy::disallowed_macros,
-    reason = "talks to brokers: threads, clocks, the log"
-)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "talks to brokers, times deliveries")]
 
 pub mod embedded;
 pub mod feeder;

@@ -1,5 +1,7 @@
-//! One instance at work. Here so far: the wall clock it goes by, and what it tells others about itself while it runs.
+//! One instance at work. Here so far: the messages it publishes, the wall clock it goes by, and what it tells others
+//! about itself while it runs.
 
+pub mod message;
 pub mod status;
 pub mod wall;
 

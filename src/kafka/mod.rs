@@ -5,12 +5,7 @@
 //! What always holds: offsets and positions are ours, librdkafka's are never believed; nothing is committed except
 //! inside a transaction; every call that waits for a broker has a time-out.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    clippy::disallowed_macros,
-    reason = "talks to brokers: threads, time-outs, log"
-)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "talks to brokers: threads, time-outs")]
 
 mod batch;
 pub mod embedded;

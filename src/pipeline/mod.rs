@@ -3,20 +3,38 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "runs shards: clocks, threads, files, log")]
 
+mod account;
+mod board;
 mod clock;
+mod committer;
 mod ends;
 mod epoch;
 mod error;
 mod gate;
+mod loss;
 mod merge;
-mod placement;
-mod record;
-mod settings;
 pub mod message;
+mod placement;
+mod reading;
+mod record;
+mod recovery;
+mod run;
+mod settings;
+mod settle;
+mod standing;
 pub mod status;
 pub mod stop;
+mod tally;
+mod task;
+mod tools;
 pub mod wall;
+mod worker;
+mod writer;
 
+pub use error::Error;
+pub use placement::Placement;
+pub use run::run;
+pub use settings::{Input, Output, Settings};
 pub use status::{Phase, Status};
 pub use stop::Stop;
 pub use wall::{Driven, Wall};

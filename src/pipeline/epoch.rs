@@ -309,13 +309,13 @@ mod tests {
     fn a_cut_part_keeps_the_chain_of_tokens() {
         let budget = Arc::default();
         let whole = part(3, &budget);
-        let (predecessor, token, n_messages) = (whole.predecessor.clone(), whole.token.clone(), n_messages(&whole));
+        let (predecessor, token, n) = (whole.predecessor.clone(), whole.token.clone(), n_messages(&whole));
         let (first, second) = whole.split().expect("there is chance");
         let second = second.expect("it has more than one piece");
         assert_eq!((&first.predecessor, &second.token), (&predecessor, &token));
         assert_eq!(second.predecessor.as_ref(), Some(&first.token));
         assert_eq!((first.next(), second.next()), (&[0][..], &[2][..]));
-        assert_eq!(n_messages(&first) + n_messages(&second), n_messages);
+        assert_eq!(n_messages(&first) + n_messages(&second), n);
         let (first, none) = first.split().expect("there is chance");
         assert!(none.is_none() && first.pieces.len() == 1);
     }

@@ -1,5 +1,8 @@
-//! One instance at work. Here so far: the messages it publishes, the wall clock it goes by, and what it tells others
-//! about itself while it runs.
+//! One instance at work: shards assigned, records in by time, epochs out in transactions, recovery, a clean end.
+//!
+//! Read [`run`] for the threads, `task` for a shard's life, `committer` for how epochs leave. What always holds: memory
+//! is never rolled back; what was sealed is sent as it is or its shard is forgotten; recovery believes only what was
+//! committed; where any doubt is left, a shard is brought back afresh.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "runs shards: clocks, threads, files, log")]
 

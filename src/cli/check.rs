@@ -59,12 +59,9 @@ fn check_rules(path: &Path) -> Result<Checked, Vec<Diagnostic>> {
     Ok(Checked { plan: loaded.plan, warnings: loaded.warnings })
 }
 
-/// Everything at once: what is wrong with the settings does not hide what is wrong with the rules they name.
+/// The settings, and once these are right the rules that they name.
 fn check_service(path: &Path) -> Result<Checked, Vec<Diagnostic>> {
-    let settings = match service::load(path) {
-        Ok(settings) => settings,
-        Err(diagnostics) => return Err(diagnostics),
-    };
+    let settings = service::load(path)?;
     let mut diagnostics = settings.warnings;
     match rules::load(&settings.service.rules) {
         Ok(loaded) => {

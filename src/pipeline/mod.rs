@@ -3,6 +3,15 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "runs shards: clocks, threads, files, log")]
 
+mod clock;
+mod ends;
+mod epoch;
+mod error;
+mod gate;
+mod merge;
+mod placement;
+mod record;
+mod settings;
 pub mod message;
 pub mod status;
 pub mod stop;

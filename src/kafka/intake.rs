@@ -66,12 +66,7 @@ impl Intake {
             self.flows.push(Flow { reading, input, partition, position: start, quota, queue });
         }
         let topic = || self.topics.join(", ");
-        self.consumer.incremental_assign(&list).map_err(|source| Error::Assign {
-            topic: topic(),
-            partition,
-            source,
-        })?;
-        Ok(quotas)
+        self.consumer.incremental_assign(&list).map_err(|source| Error::Assign { topic: topic(), partition, source })
     }
 
     /// Stops reading a partition of every topic; one that is not read is left alone.

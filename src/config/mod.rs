@@ -1,6 +1,16 @@
-//! From TOML to a checked configuration, or everything that is wrong with it, each with its place. Starts nothing.
+//! Configuration files: TOML to what the rest works with, or all that is wrong with it, each with its place. Reads
+//! files and nothing else; it does not know what rules mean (`rules` does), draws nothing, starts nothing.
 
-#![expect(clippy::disallowed_methods, reason = "reads the files and variables that it checks")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "reads files of configuration and what the process was started with"
+)]
+
+mod document;
+
+pub mod rules;
+mod settings;
 
 mod quantity;
 pub mod service;

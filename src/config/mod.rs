@@ -8,9 +8,8 @@
 )]
 
 mod document;
-
-pub mod rules;
+mod quantity;
 mod settings;
 
-mod quantity;
+pub mod rules;
 pub mod service;

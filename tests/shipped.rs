@@ -12,6 +12,7 @@ use dormouse::config::service::{self, Environment, Surroundings};
 use dormouse::engine::{Cause, Change, Outcome, Shard};
 use dormouse::event::{Amount, Decoder, Event, Format, Instant};
 use dormouse::rules::Plan;
+use dormouse::rules::place::SourceFile;
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -121,7 +122,7 @@ fn under_the_first_rules_customers_go_dormant_and_come_back() {
 }
 
 /// `config/dormouse.toml` as it is read with these variables set.
-fn service(variables: &[(&str, &str)]) -> service::Service {
+fn service(variables: &[(&str, &str)]) -> service::Loaded {
     let text = std::fs::read_to_string(path("config/dormouse.toml")).expect("the configuration is there");
     let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let surroundings = Surroundings {
@@ -129,13 +130,16 @@ fn service(variables: &[(&str, &str)]) -> service::Service {
         environment: Environment::of(variables),
         host: Some("this-machine".to_owned()),
     };
-    let (service, findings) = service::read(&text, &surroundings);
-    service.unwrap_or_else(|| panic!("config/dormouse.toml: {findings:?}"))
+    match service::load_file(&SourceFile::new("config/dormouse.toml", text), &surroundings) {
+        Ok(loaded) => loaded,
+        Err(errors) => panic!("config/dormouse.toml: {errors:?}"),
+    }
 }
 
 #[test]
 fn the_service_configuration_is_whole_and_names_the_rules_beside_it() {
-    let service = service(&[]);
+    let service::Loaded { service, warnings } = service(&[]);
+    assert!(warnings.is_empty(), "{warnings:?}");
     assert_eq!(service.kafka.brokers, "127.0.0.1:9092");
     assert_eq!(service.inputs.iter().map(|input| &*input.topic).collect::<Vec<_>>(), ["purchases", "behaviour"]);
     assert_eq!(service.rules, path("config/segments.toml"));
@@ -158,7 +162,8 @@ fn the_container_listens_where_it_can_be_reached_and_finds_the_broker_beside_it(
     variables.sort();
     variables.dedup();
     let borrowed: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (&**name, &**value)).collect();
-    let service = service(&borrowed);
+    // Warned of: between the two containers records travel in the clear.
+    let service::Loaded { service, .. } = service(&borrowed);
     assert_eq!(service.kafka.brokers, "kafka:19092");
     assert_eq!(service.http.listen.to_string(), "0.0.0.0:8080");
 }

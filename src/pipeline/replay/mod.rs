@@ -1,0 +1,5 @@
+//! A replay of files.
+
+pub mod chunk;
+pub mod source;
+pub mod spill;

@@ -1,6 +1,18 @@
 //! The engine: facts of customers, their standing, and when it changes next. Pure: an instant is a parameter,
 //! passing time is an input like an event; no I/O, no clocks, no threads, no randomness, no logging.
 
+mod arena;
 mod change;
+mod dedup;
+mod evidence;
+mod facts;
+mod filter;
+mod fold;
+mod intern;
+mod judge;
+mod shard;
+mod varint;
+mod wheel;
 
 pub use change::{Cause, Change, Evidence, Outcome, Place, Progress, Standing};
+pub use shard::Shard;

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Puts a real Apache Kafka where the tests find it: $DORMOUSE_KAFKA_LIBS, or .kafka/libs in this checkout.
+# Installs a Java runtime and Maven first when they are missing (Debian and its kin). Quick when all is there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+version=$(sed -n 's:.*<kafka.version>\(.*\)</kafka.version>.*:\1:p' tests/kafka/pom.xml)
+libs=${DORMOUSE_KAFKA_LIBS:-$PWD/.kafka/libs}
+
+say() { echo "scripts/kafka.sh: $*" >&2; }
+
+present() { [ -e "$libs/kafka_2.13-$version.jar" ] && [ -e "$libs/kafka-tools-$version.jar" ]; }
+
+install_packages() {
+    if ! command -v apt-get >/dev/null; then
+        say "please install $* (Java 17 or newer), then run this again"
+        exit 3
+    fi
+    say "installing $*"
+    local root=()
+    [ "$(id -u)" = 0 ] || root=(sudo)
+    "${root[@]}" apt-get update -qq
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
+missing=()
+command -v java >/dev/null || missing+=(default-jre-headless)
+present || command -v mvn >/dev/null || missing+=(maven)
+[ ${#missing[@]} = 0 ] || install_packages "${missing[@]}"
+
+present && exit 0
+
+# Several checkouts or test programs may come here at once: one fetches, and a half-filled folder is never seen.
+mkdir -p "$(dirname "$libs")"
+exec 9>"$libs.lock"
+flock 9
+present && exit 0
+say "fetching Apache Kafka $version into $libs"
+rm -rf "$libs.part"
+mvn -q -B -f tests/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$libs.part" >&2
+rm -rf "$libs"
+mv "$libs.part" "$libs"
+present || { say "the jars of Kafka $version did not arrive in $libs"; exit 3; }

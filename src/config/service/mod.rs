@@ -1,0 +1,230 @@
+//! `dormouse.toml`: how an instance is connected, as a checked [`Service`], or everything that is wrong with it.
+//!
+//! Stages: TOML to a document of sections, environment variables over it, each section read as what it should be, and
+//! then what must hold between them. Does not read the rules, and does not know which kinds they have.
+
+mod client;
+mod document;
+mod environment;
+mod finding;
+mod mask;
+mod reader;
+mod topics;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::event::Span;
+
+pub use client::Client;
+pub use environment::Environment;
+pub use finding::{Finding, Kind, Origin, Place};
+pub use mask::masked;
+pub use topics::{Format, Input, Output};
+
+use document::{Document, Section};
+use finding::Findings;
+use reader::Reader;
+
+/// Everything an instance needs to know besides the rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    pub kafka: Kafka,
+    /// At least one; no topic twice. Their order decides between records of the same time.
+    pub inputs: Vec<Input>,
+    pub output: Output,
+    /// The file with the rules.
+    pub rules: PathBuf,
+    pub time: Time,
+    pub state: State,
+    pub http: Http,
+    pub shutdown: Shutdown,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kafka {
+    /// `host:port`, separated by commas.
+    pub brokers: String,
+    pub group: String,
+    /// This instance's static membership and, with the group, its transactional id: no two running instances share it.
+    pub instance: String,
+    pub client: Client,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Time {
+    /// How far the clock stays behind the latest record.
+    pub grace: Span,
+    /// How far an event may be ahead of its record's timestamp.
+    pub max_skew: Span,
+    /// How long one topic may hold up the others.
+    pub max_hold: Span,
+}
+
+impl Default for Time {
+    fn default() -> Time {
+        Time { grace: Span(5_000), max_skew: Span(300_000), max_hold: Span(60_000) }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct State {
+    /// Where snapshots go, as a URL.
+    pub snapshots: Option<String>,
+    pub memory_limit_bytes: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Http {
+    pub listen: SocketAddr,
+    /// Ready means that no shard's clock lags more than this.
+    pub ready_lag: Span,
+}
+
+impl Default for Http {
+    fn default() -> Http {
+        Http { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), ready_lag: Span::MINUTE }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shutdown {
+    /// The process ends after it, even if the last epoch is not finished.
+    pub timeout: Duration,
+}
+
+impl Default for Shutdown {
+    fn default() -> Shutdown {
+        Shutdown { timeout: Duration::from_secs(30) }
+    }
+}
+
+/// What surrounds the file: everything beside its text that decides what the settings are.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// The file's folder: relative names in settings start here.
+    pub folder: PathBuf,
+    pub environment: Environment,
+    /// The default of `kafka.instance`.
+    pub host: Option<String>,
+}
+
+impl Surroundings {
+    /// Those of this process, for a file.
+    pub fn of_process(file: &Path) -> Surroundings {
+        let folder = file.parent().map(Path::to_path_buf).unwrap_or_default();
+        Surroundings { folder, environment: Environment::of_process(), host: host_name() }
+    }
+}
+
+/// Reads and checks the settings. Errors and warnings come together, in the order of their places; there is a service
+/// when none of them is an error.
+pub fn read(text: &str, surroundings: &Surroundings) -> (Option<Service>, Vec<Finding>) {
+    let mut findings = Findings::default();
+    let mut document = document::read(text, &mut findings);
+    surroundings.environment.overlay(&mut document, &mut findings);
+    let service = build(document, surroundings, &mut findings);
+    let findings = findings.into_sorted();
+    let is_fine = findings.iter().all(|finding| finding.kind.is_warning());
+    (service.filter(|_| is_fine), findings)
+}
+
+/// `None` only where something that has no default is missing, which is among the findings.
+fn build(mut document: Document, surroundings: &Surroundings, findings: &mut Findings) -> Option<Service> {
+    let client = document.client.clone();
+    let kafka = read_kafka(document.take("kafka"), client, surroundings, findings);
+    let inputs = topics::read_inputs(std::mem::take(&mut document.inputs), findings);
+    let output = topics::read_output(document.take("output"), &inputs, findings);
+    let rules = read_rules(document.take("rules"), &surroundings.folder, findings);
+    let time = read_time(document.take("time"), findings);
+    let state = read_state(document.take("state"), findings);
+    let http = read_http(document.take("http"), findings);
+    let shutdown = read_shutdown(document.take("shutdown"), findings);
+    Some(Service { kafka: kafka?, inputs, output, rules, time, state, http, shutdown })
+}
+
+fn read_kafka(
+    section: Section,
+    client: Section,
+    surroundings: &Surroundings,
+    findings: &mut Findings,
+) -> Option<Kafka> {
+    let header = section.place.clone();
+    let mut reader = Reader::new(section, findings);
+    let brokers = reader.required("brokers", "127.0.0.1:9092");
+    let group = reader.text_or("group", "dormouse").value;
+    let instance = match (reader.text("instance"), &surroundings.host) {
+        (Some(text), _) if !text.value.trim().is_empty() => Some(text.value),
+        (None, Some(host)) => Some(host.clone()),
+        (given, _) => {
+            let place = given.map_or(header, |text| text.place);
+            let help = "give each running instance its own name, for example instance = \"dormouse-0\"".to_owned();
+            reader.findings.missing(place, "`kafka.instance` is empty, and so is the host name".to_owned(), help);
+            None
+        }
+    };
+    if let Some(brokers) = &brokers {
+        topics::check_brokers(brokers, reader.findings);
+    }
+    reader.finish();
+    let client = client::read(client, &surroundings.folder, findings);
+    if let Some(brokers) = &brokers {
+        topics::warn_in_the_clear(brokers, &client, findings);
+    }
+    Some(Kafka { brokers: brokers?.value, group, instance: instance?, client })
+}
+
+fn read_rules(section: Section, folder: &Path, findings: &mut Findings) -> PathBuf {
+    let mut reader = Reader::new(section, findings);
+    let file = reader.text_or("file", "segments.toml");
+    reader.finish();
+    folder.join(file.value)
+}
+
+fn read_time(section: Section, findings: &mut Findings) -> Time {
+    let default = Time::default();
+    let mut reader = Reader::new(section, findings);
+    let time = Time {
+        grace: reader.span_or("grace", default.grace),
+        max_skew: reader.span_or("max_skew", default.max_skew),
+        max_hold: reader.span_or("max_hold", default.max_hold),
+    };
+    reader.finish();
+    time
+}
+
+fn read_state(section: Section, findings: &mut Findings) -> State {
+    let mut reader = Reader::new(section, findings);
+    let snapshots = reader.text("snapshots");
+    let memory_limit_bytes = reader.size("memory_limit");
+    if let Some(url) = &snapshots {
+        topics::check_snapshots(url, reader.findings);
+    }
+    reader.finish();
+    State { snapshots: snapshots.map(|url| url.value), memory_limit_bytes }
+}
+
+fn read_http(section: Section, findings: &mut Findings) -> Http {
+    let default = Http::default();
+    let mut reader = Reader::new(section, findings);
+    let http = Http {
+        listen: reader.address_or("listen", default.listen),
+        ready_lag: reader.span_or("ready_lag", default.ready_lag),
+    };
+    reader.finish();
+    http
+}
+
+fn read_shutdown(section: Section, findings: &mut Findings) -> Shutdown {
+    let mut reader = Reader::new(section, findings);
+    let timeout = reader.span_or("timeout", Span(Shutdown::default().timeout.as_millis() as i64));
+    reader.finish();
+    Shutdown { timeout: Duration::from_millis(timeout.0.unsigned_abs()) }
+}
+
+/// The machine's own name, as Linux tells it, else as the shell does.
+fn host_name() -> Option<String> {
+    let told = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok())?;
+    Some(told.trim().to_owned()).filter(|name| !name.is_empty())
+}

@@ -1,0 +1,148 @@
+//! Reads one section key by key, each as the type that it should have, and says at the end which keys nobody asked for.
+
+use std::net::SocketAddr;
+
+use crate::config::quantity;
+use crate::event::Span;
+
+use super::document::{Section, Setting, Value};
+use super::finding::{Findings, Place, nearest};
+
+/// A text and where it stands.
+#[derive(Debug, Clone)]
+pub struct Text {
+    pub value: String,
+    pub place: Place,
+}
+
+/// A section that is being read.
+pub struct Reader<'f> {
+    section: Section,
+    asked: Vec<&'static str>,
+    pub findings: &'f mut Findings,
+}
+
+impl<'f> Reader<'f> {
+    pub fn new(section: Section, findings: &'f mut Findings) -> Reader<'f> {
+        Reader { section, asked: Vec::new(), findings }
+    }
+
+    /// A string that may be absent.
+    pub fn text(&mut self, key: &'static str) -> Option<Text> {
+        let setting = self.setting(key)?;
+        match setting.value {
+            Value::Text(value) => Some(Text { value, place: setting.place }),
+            other => {
+                self.findings.wrong_type(setting.place, &self.name(key), "a string", other.type_name());
+                None
+            }
+        }
+    }
+
+    /// A string that is not empty, absent only with a finding.
+    pub fn required(&mut self, key: &'static str, example: &str) -> Option<Text> {
+        let is_there = self.section.settings.contains_key(key);
+        let text = self.text(key);
+        if !is_there {
+            let message = format!("`{}` is missing", self.name(key));
+            self.findings.missing(self.section.place.clone(), message, format!("for example {key} = \"{example}\""));
+        }
+        self.not_empty(text, key, example)
+    }
+
+    /// A string that is not empty, with its place where it stands in the settings.
+    pub fn text_or(&mut self, key: &'static str, default: &str) -> Text {
+        let text = self.text(key);
+        let missing = Text { value: default.to_owned(), place: self.section.place.clone() };
+        self.not_empty(text, key, default).unwrap_or(missing)
+    }
+
+    fn not_empty(&mut self, text: Option<Text>, key: &'static str, example: &str) -> Option<Text> {
+        let text = text?;
+        if text.value.trim().is_empty() {
+            let message = format!("`{}` is empty", self.name(key));
+            self.findings.bad_value(text.place, message, "", &format!("for example \"{example}\""));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A duration such as `"5s"`.
+    pub fn span_or(&mut self, key: &'static str, default: Span) -> Span {
+        let help = format!("for example \"{default}\"; units are ms, s, m, h, d, w");
+        self.parsed(key, "a duration in quotes", "not a duration", &help, quantity::span).unwrap_or(default)
+    }
+
+    /// A size such as `"8GiB"`, in bytes.
+    pub fn size(&mut self, key: &'static str) -> Option<u64> {
+        let help = "for example \"8GiB\"; units are B, kB, MB, GB, KiB, MiB, GiB, TiB";
+        self.parsed(key, "a size in quotes", "not a size", help, quantity::size)
+    }
+
+    /// An address such as `"127.0.0.1:8080"`.
+    pub fn address_or(&mut self, key: &'static str, default: SocketAddr) -> SocketAddr {
+        let help = format!("for example \"{default}\"; an address is numbers, not a name");
+        self.parsed(key, "an address and a port in quotes", "not an address", &help, |text| text.parse().ok())
+            .unwrap_or(default)
+    }
+
+    fn parsed<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        label: &str,
+        help: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let Setting { place, value, .. } = self.setting(key)?;
+        let Value::Text(text) = value else {
+            self.findings.wrong_type(place, &self.name(key), expected, value.type_name());
+            return None;
+        };
+        let parsed = parse(&text);
+        if parsed.is_none() {
+            self.findings.bad_value(place, format!("`{}` cannot be read", self.name(key)), label, help);
+        }
+        parsed
+    }
+
+    /// One of a few words, each with its meaning.
+    pub fn choice<T: Copy>(&mut self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
+        let text = self.text(key)?;
+        if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == text.value) {
+            return Some(*choice);
+        }
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        let help = match nearest(&text.value, names.iter().copied()) {
+            Some(known) => format!("did you mean \"{known}\"?"),
+            None => format!("it is one of {}", names.join(", ")),
+        };
+        let message = format!("`{}` cannot be \"{}\"", self.name(key), text.value);
+        self.findings.bad_value(text.place, message, "", &help);
+        None
+    }
+
+    /// Says which keys nobody asked for.
+    pub fn finish(self) {
+        for (key, setting) in &self.section.settings {
+            if self.asked.contains(&key.as_str()) {
+                continue;
+            }
+            let help = match nearest(key, self.asked.iter().copied()) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => format!("[{}] has {}", self.section.name, self.asked.join(", ")),
+            };
+            let message = format!("unknown setting `{}.{key}`", self.section.name);
+            self.findings.unknown(setting.key.clone(), message, help);
+        }
+    }
+
+    fn setting(&mut self, key: &'static str) -> Option<Setting> {
+        self.asked.push(key);
+        self.section.settings.get(key).cloned()
+    }
+
+    fn name(&self, key: &str) -> String {
+        format!("{}.{key}", self.section.name)
+    }
+}

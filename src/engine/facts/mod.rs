@@ -1,0 +1,6 @@
+//! Facts: everything kept of a customer's events, and their standing, as compact bytes that are opened while the
+//! customer is looked at.
+
+pub mod customer;
+pub mod series;
+pub mod view;

@@ -1,0 +1,378 @@
+//! One series of one customer: totals over all time, and buckets of the events that a window can still see, oldest
+//! first. In memory while a customer is looked at; as bytes in between.
+//!
+//! The newest [`EXACT_BUCKETS_MAX`] buckets stand at their own time; older ones lie in cells of 1/256 of the longest
+//! window (SPEC 8), so that a customer's memory is bounded whatever they do. What is kept is a function of the set of
+//! events alone, never of their order.
+
+use crate::engine::varint::{self, Reader};
+use crate::event::{Amount, Instant, Span};
+use crate::rules::plan;
+
+/// Newer buckets are exact, older ones are merged into cells.
+pub const EXACT_BUCKETS_MAX: usize = 1_024;
+/// Cells of the longest window.
+const CELLS: i64 = 256;
+
+/// What one event adds to a series.
+#[derive(Debug, Default)]
+pub struct Entry {
+    pub amount: i64,
+    /// For each of the series' value fields, the different values among the event's lines, sorted.
+    pub values: Vec<Vec<u32>>,
+}
+
+/// Events of one `t'` (or of one cell).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bucket {
+    pub time: Instant,
+    pub count: i64,
+    pub sum: i64,
+    pub max: i64,
+    pub min: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Totals {
+    pub count: i64,
+    pub sum: i64,
+    pub max: i64,
+    pub min: i64,
+    /// Local calendar days, ascending.
+    pub days: Vec<i64>,
+    /// `NEVER` without an event.
+    pub first: Instant,
+    pub last: Instant,
+}
+
+impl Default for Totals {
+    fn default() -> Totals {
+        Totals { count: 0, sum: 0, max: 0, min: 0, days: Vec::new(), first: Instant::NEVER, last: Instant::NEVER }
+    }
+}
+
+/// How many events of a bucket have a value.
+pub type ValueCount = (u32, u32);
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Series {
+    pub totals: Totals,
+    pub buckets: Vec<Bucket>,
+    /// For each value field, for each bucket, its values in ascending order.
+    pub values: Vec<Vec<Vec<ValueCount>>>,
+}
+
+/// What of a series is kept and how, as the plan says.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout<'a> {
+    pub plan: &'a plan::Series,
+    pub resolution: Span,
+    /// Instants are written from here on: the customer's first event.
+    pub base: Instant,
+}
+
+impl Layout<'_> {
+    fn has_amount(&self) -> bool {
+        let plan::Columns { sum, max, min } = self.plan.buckets;
+        sum || max || min
+    }
+
+    fn cell(&self) -> Span {
+        Span((self.plan.longest_window.0 / CELLS).max(1))
+    }
+}
+
+impl Series {
+    pub fn clear(&mut self, layout: &Layout) {
+        let Totals { days, .. } = &mut self.totals;
+        days.clear();
+        self.totals = Totals { days: std::mem::take(days), ..Totals::default() };
+        self.buckets.clear();
+        self.values.resize_with(layout.plan.values.len(), Vec::new);
+        self.values.iter_mut().for_each(Vec::clear);
+    }
+
+    /// Adds one event at `time` (`t'`), on local day `day`.
+    pub fn fold(&mut self, layout: &Layout, time: Instant, day: i64, entry: &Entry) {
+        self.fold_totals(layout.plan.totals, time, day, entry.amount);
+        if layout.plan.longest_window.0 == 0 {
+            return;
+        }
+        let n_cells = self.buckets.len().saturating_sub(EXACT_BUCKETS_MAX);
+        let is_full = self.buckets.len() - n_cells == EXACT_BUCKETS_MAX;
+        let in_cell = is_full && time < self.buckets[n_cells].time;
+        let (range, time) =
+            if in_cell { (0..n_cells, time.floor(layout.cell())) } else { (n_cells..self.buckets.len(), time) };
+        let start = range.start;
+        let new = Bucket { time, count: 1, sum: entry.amount, max: entry.amount, min: entry.amount };
+        // Most events are the newest of their series.
+        let found = match self.buckets[range.clone()].last() {
+            Some(newest) if newest.time < time => Err(range.len()),
+            _ => self.buckets[range].binary_search_by_key(&time, |bucket| bucket.time),
+        };
+        match found {
+            Ok(index) => {
+                self.buckets[start + index].merge(&new);
+                self.add_values(start + index, entry);
+            }
+            Err(index) => {
+                self.buckets.insert(start + index, new);
+                self.values.iter_mut().for_each(|field| field.insert(start + index, Vec::new()));
+                self.add_values(start + index, entry);
+                if !in_cell {
+                    self.displace(layout);
+                }
+            }
+        }
+    }
+
+    fn add_values(&mut self, index: usize, entry: &Entry) {
+        for (field, added) in self.values.iter_mut().zip(&entry.values) {
+            for value in added {
+                add_value(&mut field[index], (*value, 1));
+            }
+        }
+    }
+
+    /// Moves the oldest exact bucket into its cell when there are too many.
+    fn displace(&mut self, layout: &Layout) {
+        let Some(n_cells) = self.buckets.len().checked_sub(EXACT_BUCKETS_MAX).filter(|n| *n > 0) else { return };
+        // `n_cells` counts the one displaced too; it stands behind the cells there were.
+        let index = n_cells - 1;
+        let cell = self.buckets[index].time.floor(layout.cell());
+        self.buckets[index].time = cell;
+        if index > 0 && self.buckets[index - 1].time == cell {
+            let displaced = self.buckets.remove(index);
+            self.buckets[index - 1].merge(&displaced);
+            for field in &mut self.values {
+                for counted in field.remove(index) {
+                    add_value(&mut field[index - 1], counted);
+                }
+            }
+        }
+    }
+
+    fn fold_totals(&mut self, kept: plan::Totals, time: Instant, day: i64, amount: i64) {
+        let totals = &mut self.totals;
+        let is_first = totals.count == 0;
+        totals.count += 1;
+        totals.sum = add_sums(totals.sum, amount);
+        totals.max = if is_first { amount } else { totals.max.max(amount) };
+        totals.min = if is_first { amount } else { totals.min.min(amount) };
+        totals.first = totals.first.min(time);
+        totals.last = if totals.last.is_never() { time } else { totals.last.max(time) };
+        if kept.days
+            && let Err(index) = totals.days.binary_search(&day)
+        {
+            totals.days.insert(index, day);
+        }
+    }
+
+    /// Forgets buckets that no window can see from `latest` on. Says whether there were any.
+    pub fn evict(&mut self, layout: &Layout, latest: Instant) -> bool {
+        let horizon = latest - layout.plan.longest_window;
+        let n = self.buckets.partition_point(|bucket| bucket.time <= horizon);
+        self.buckets.drain(..n);
+        self.values.iter_mut().for_each(|field| drop(field.drain(..n)));
+        n > 0
+    }
+}
+
+impl Bucket {
+    fn merge(&mut self, other: &Bucket) {
+        self.count += other.count;
+        self.sum = add_sums(self.sum, other.sum);
+        self.max = self.max.max(other.max);
+        self.min = self.min.min(other.min);
+    }
+}
+
+/// Sums beyond the limit stay there (SPEC 5).
+pub fn add_sums(a: i64, b: i64) -> i64 {
+    a.saturating_add(b).clamp(-Amount::SUM_LIMIT.0, Amount::SUM_LIMIT.0)
+}
+
+fn add_value(values: &mut Vec<ValueCount>, (value, n): ValueCount) {
+    match values.binary_search_by_key(&value, |(value, _)| *value) {
+        Ok(index) => values[index].1 += n,
+        Err(index) => values.insert(index, (value, n)),
+    }
+}
+
+/// Whole cents are written as such.
+const CENT: i64 = 100;
+/// A bucket's head: the step in time, and these flags under it.
+const MANY: u64 = 1;
+const CENTS: u64 = 2;
+
+impl Series {
+    pub fn encode(&self, layout: &Layout, out: &mut Vec<u8>) {
+        self.encode_totals(layout, out);
+        if layout.plan.longest_window.0 == 0 {
+            return;
+        }
+        varint::put(out, self.buckets.len() as u64);
+        let n_cells = self.buckets.len().saturating_sub(EXACT_BUCKETS_MAX);
+        let mut previous = 0;
+        for (index, bucket) in self.buckets.iter().enumerate() {
+            let in_units = if index < n_cells { bucket.time.0 } else { self.units(layout, bucket.time) };
+            if index == n_cells {
+                previous = self.units(layout, layout.base);
+            }
+            self.encode_bucket(layout, bucket, in_units - previous, out);
+            previous = in_units;
+            for field in &self.values {
+                encode_values(&field[index], bucket.count, out);
+            }
+        }
+    }
+
+    fn units(&self, layout: &Layout, time: Instant) -> i64 {
+        time.0.div_euclid(layout.resolution.0)
+    }
+
+    fn encode_bucket(&self, layout: &Layout, bucket: &Bucket, step: i64, out: &mut Vec<u8>) {
+        let many = if bucket.count > 1 { MANY } else { 0 };
+        let step = u64::try_from(step).expect("buckets ascend from the base on");
+        if !layout.has_amount() {
+            varint::put(out, step << 1 | many);
+        } else {
+            let cents = [bucket.sum, bucket.max, bucket.min].iter().all(|amount| amount % CENT == 0);
+            varint::put(out, step << 2 | many | if cents { CENTS } else { 0 });
+            let unit = if cents { CENT } else { 1 };
+            let columns = layout.plan.buckets;
+            let single = bucket.count == 1;
+            for (kept, amount) in [
+                (columns.sum || single, bucket.sum),
+                (columns.max && !single, bucket.max),
+                (columns.min && !single, bucket.min),
+            ] {
+                if kept {
+                    varint::put_signed(out, amount / unit);
+                }
+            }
+        }
+        if many != 0 {
+            varint::put(out, bucket.count as u64);
+        }
+    }
+
+    pub fn decode(&mut self, layout: &Layout, bytes: &[u8]) {
+        self.clear(layout);
+        let mut reader = Reader::new(bytes);
+        self.decode_totals(layout, &mut reader);
+        if layout.plan.longest_window.0 == 0 {
+            return;
+        }
+        let n = reader.get() as usize;
+        let n_cells = n.saturating_sub(EXACT_BUCKETS_MAX);
+        let mut previous = 0;
+        for index in 0..n {
+            if index == n_cells {
+                previous = self.units(layout, layout.base);
+            }
+            let (step, mut bucket) = decode_bucket(layout, &mut reader);
+            previous += step;
+            bucket.time = Instant(if index < n_cells { previous } else { previous * layout.resolution.0 });
+            self.buckets.push(bucket);
+            for field in &mut self.values {
+                field.push(decode_values(bucket.count, &mut reader));
+            }
+        }
+    }
+
+    fn encode_totals(&self, layout: &Layout, out: &mut Vec<u8>) {
+        let (kept, totals) = (layout.plan.totals, &self.totals);
+        let base = self.units(layout, layout.base);
+        if kept.count {
+            varint::put(out, totals.count as u64);
+        }
+        for (kept, amount) in [(kept.sum, totals.sum), (kept.max, totals.max), (kept.min, totals.min)] {
+            if kept {
+                varint::put_signed(out, amount);
+            }
+        }
+        for (kept, time) in [(kept.first, totals.first), (kept.last, totals.last)] {
+            if kept {
+                varint::put(out, (self.units(layout, time) - base) as u64);
+            }
+        }
+        if kept.days {
+            varint::put(out, totals.days.len() as u64);
+            let mut previous = 0;
+            for day in &totals.days {
+                varint::put_signed(out, day - previous);
+                previous = *day;
+            }
+        }
+    }
+
+    fn decode_totals(&mut self, layout: &Layout, reader: &mut Reader) {
+        let (kept, totals) = (layout.plan.totals, &mut self.totals);
+        let base = layout.base.0.div_euclid(layout.resolution.0);
+        // Without a count kept, that there is one at all is what matters.
+        totals.count = if kept.count { reader.get() as i64 } else { 1 };
+        for (kept, amount) in [(kept.sum, &mut totals.sum), (kept.max, &mut totals.max), (kept.min, &mut totals.min)] {
+            if kept {
+                *amount = reader.get_signed();
+            }
+        }
+        for (kept, time) in [(kept.first, &mut totals.first), (kept.last, &mut totals.last)] {
+            if kept {
+                *time = Instant((base + reader.get() as i64) * layout.resolution.0);
+            }
+        }
+        if kept.days {
+            let mut previous = 0;
+            for _ in 0..reader.get() {
+                previous += reader.get_signed();
+                totals.days.push(previous);
+            }
+        }
+    }
+}
+
+fn decode_bucket(layout: &Layout, reader: &mut Reader) -> (i64, Bucket) {
+    let head = reader.get();
+    let mut bucket = Bucket::default();
+    let mut step = head >> 1;
+    if layout.has_amount() {
+        step = head >> 2;
+        let unit = if head & CENTS != 0 { CENT } else { 1 };
+        let columns = layout.plan.buckets;
+        if head & MANY == 0 {
+            bucket.sum = reader.get_signed() * unit;
+            (bucket.max, bucket.min) = (bucket.sum, bucket.sum);
+        } else {
+            for (kept, amount) in
+                [(columns.sum, &mut bucket.sum), (columns.max, &mut bucket.max), (columns.min, &mut bucket.min)]
+            {
+                if kept {
+                    *amount = reader.get_signed() * unit;
+                }
+            }
+        }
+    }
+    bucket.count = if head & MANY != 0 { reader.get() as i64 } else { 1 };
+    (step as i64, bucket)
+}
+
+fn encode_values(values: &[ValueCount], count: i64, out: &mut Vec<u8>) {
+    varint::put(out, values.len() as u64);
+    for (value, n) in values {
+        varint::put(out, u64::from(*value));
+        if count > 1 {
+            varint::put(out, u64::from(*n));
+        }
+    }
+}
+
+fn decode_values(count: i64, reader: &mut Reader) -> Vec<ValueCount> {
+    (0..reader.get())
+        .map(|_| {
+            let value = reader.get() as u32;
+            let n = if count > 1 { reader.get() as u32 } else { 1 };
+            (value, n)
+        })
+        .collect()
+}

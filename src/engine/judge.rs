@@ -1,0 +1,179 @@
+//! Judging one customer at one instant (SPEC 4): every dimension in order, moves until nothing moves, and the first
+//! later instant at which any outcome can differ.
+
+use super::change::{Cause, Change, Evidence};
+use super::evidence;
+use super::facts::customer::{Cooldowns, Standpoint};
+use super::facts::view::View;
+use crate::event::Instant;
+use crate::rules::plan::{Condition, DimensionId, Segment, SegmentId};
+use crate::rules::verdict::{self, Verdict};
+
+/// Where and when, for one judgement.
+#[derive(Debug, Clone, Copy)]
+pub struct Occasion {
+    pub at: Instant,
+    pub cause: Cause,
+}
+
+/// Judges an open customer; returns when they are due next.
+pub fn judge(view: &mut View, cooldowns: &Cooldowns, occasion: Occasion, out: &mut Vec<Change>) -> Instant {
+    view.scratch.forget_verdicts();
+    let mut due = Instant::NEVER;
+    for index in 0..view.plan.dimensions.len() {
+        let dimension = DimensionId(index as u8);
+        let mut is_first_look = true;
+        loop {
+            let (target, until) = target(view, cooldowns, dimension, occasion, is_first_look);
+            let current = view.customer.standpoints[index].segment();
+            if target == current {
+                due = due.min(until);
+                break;
+            }
+            move_to(view, cooldowns, (dimension, target), occasion, out);
+            is_first_look = false;
+        }
+    }
+    due
+}
+
+/// When the customer's standing can change next, after `at`, moving nobody. Where it should already be another, at
+/// once after `at`.
+pub fn next_due(view: &mut View, cooldowns: &Cooldowns, at: Instant) -> Instant {
+    view.scratch.forget_verdicts();
+    let occasion = Occasion { at, cause: Cause::Elapsed };
+    let mut due = Instant::NEVER;
+    for index in 0..view.plan.dimensions.len() {
+        let (target, until) = target(view, cooldowns, DimensionId(index as u8), occasion, true);
+        let stays = target == view.customer.standpoints[index].segment();
+        due = due.min(if stays { until } else { Instant(at.0 + 1) });
+    }
+    due
+}
+
+/// Where the customer belongs in a dimension, and until when that is certain.
+fn target(
+    view: &mut View,
+    cooldowns: &Cooldowns,
+    dimension: DimensionId,
+    Occasion { at, cause }: Occasion,
+    is_first_look: bool,
+) -> (Option<SegmentId>, Instant) {
+    let plan = view.plan;
+    let standpoint = view.customer.standpoints[usize::from(dimension.0)];
+    let segments = &plan.dimension(dimension).segments;
+    if let Some(current) = standpoint.segment()
+        && let Some(min_stay) = segments[usize::from(current.0)].min_stay
+        && at < standpoint.since + min_stay
+        && !(cause == Cause::LateEvent && at == standpoint.since && is_first_look)
+    {
+        return (Some(current), standpoint.since + min_stay);
+    }
+    let mut until = Instant::NEVER;
+    for (index, segment) in segments.iter().enumerate() {
+        let id = SegmentId(index as u8);
+        let verdict = if standpoint.segment() == Some(id) {
+            stays(view, segment, at)
+        } else {
+            enters(view, cooldowns, (dimension, id), segment, at)
+        };
+        until = until.min(verdict.until);
+        if verdict.holds {
+            return (Some(id), until);
+        }
+    }
+    (None, until)
+}
+
+fn stays(view: &mut View, segment: &Segment, at: Instant) -> Verdict {
+    let when = verdict::condition(view.plan, view, &segment.when, at);
+    match &segment.stay {
+        Some(stay) => when.or(verdict::condition(view.plan, view, stay, at)),
+        None => when,
+    }
+}
+
+fn enters(
+    view: &mut View,
+    cooldowns: &Cooldowns,
+    (dimension, id): (DimensionId, SegmentId),
+    segment: &Segment,
+    at: Instant,
+) -> Verdict {
+    let current = view.customer.standpoints[usize::from(dimension.0)].segment();
+    if let Some(from) = &segment.from {
+        let is_listed = current.map_or(from.none, |current| from.segments.contains(&current));
+        if !is_listed {
+            return Verdict::forever(false);
+        }
+    }
+    let when = verdict::condition(view.plan, view, &segment.when, at);
+    match cooldown_end(view, cooldowns, (dimension, id), segment) {
+        Some(end) if at < end => Verdict { holds: false, until: end }.and(when),
+        _ => when,
+    }
+}
+
+fn cooldown_end(
+    view: &View,
+    cooldowns: &Cooldowns,
+    (dimension, id): (DimensionId, SegmentId),
+    segment: &Segment,
+) -> Option<Instant> {
+    let left = view.customer.left[cooldowns.of(dimension, id)?];
+    (!left.is_never()).then(|| left + segment.cooldown.unwrap_or_default())
+}
+
+fn move_to(
+    view: &mut View,
+    cooldowns: &Cooldowns,
+    (dimension, target): (DimensionId, Option<SegmentId>),
+    Occasion { at, cause }: Occasion,
+    out: &mut Vec<Change>,
+) {
+    let index = usize::from(dimension.0);
+    let from = view.customer.standpoints[index];
+    let evidence = gather(view, dimension, (from.segment(), target), at);
+    if let Some(number) = from.segment().and_then(|segment| cooldowns.of(dimension, segment)) {
+        view.customer.left[number] = at;
+    }
+    view.customer.standpoints[index] = Standpoint::new(target, at);
+    view.customer.sequence += 1;
+    view.scratch.forget_verdicts();
+    out.push(Change {
+        customer: std::str::from_utf8(&view.customer.id).expect("ids come as text").into(),
+        sequence: view.customer.sequence,
+        dimension,
+        from: from.segment(),
+        to: target,
+        from_since: (!from.since.is_never()).then_some(from.since),
+        effective_at: at,
+        cause,
+        evidence,
+        standing: view.customer.standpoints.iter().map(|standpoint| standpoint.segment()).collect(),
+    });
+}
+
+/// What decided: the condition of the segment entered, or of the one that could not be kept.
+fn gather(
+    view: &mut View,
+    dimension: DimensionId,
+    (from, to): (Option<SegmentId>, Option<SegmentId>),
+    at: Instant,
+) -> Vec<Evidence> {
+    let plan = view.plan;
+    let segments = &plan.dimension(dimension).segments;
+    let conditions: [Option<&Condition>; 2] = match (to, from) {
+        (Some(to), _) => [Some(&segments[usize::from(to.0)].when), None],
+        (None, Some(from)) => {
+            let left = &segments[usize::from(from.0)];
+            [Some(&left.when), left.stay.as_ref()]
+        }
+        (None, None) => [None, None],
+    };
+    let mut out = Vec::new();
+    for condition in conditions.into_iter().flatten() {
+        evidence::gather(view, condition, at, &mut out);
+    }
+    out
+}

@@ -1,0 +1,379 @@
+//! One shard: all the customers of one partition number, their facts, and when each is due.
+//!
+//! Customers are independent of each other, so a shard may judge them in any order; what counts is that before a
+//! record is applied, its customer has been judged at every due up to the shard's clock. `apply` sees to that itself,
+//! `advance` for everybody.
+
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use super::arena::{Arena, Block};
+use super::change::{Cause, Change, Outcome, Progress, Standing};
+use super::dedup::{self, Dedup, Seniority};
+use super::facts::customer::{Cooldowns, Customer, Standpoint};
+use super::facts::series::Entry;
+use super::facts::view::{Scratch, View};
+use super::fold::Folder;
+use super::intern::Interner;
+use super::judge::{self, Occasion};
+use super::varint::Reader;
+use super::wheel::{Links, Records, Wheel};
+use crate::event::{Event, Instant};
+use crate::rules::Plan;
+use crate::rules::calendar::Calendar;
+
+/// What is at hand of a customer without opening them.
+#[derive(Debug)]
+struct Record {
+    due: Instant,
+    /// The later of the latest event folded and the latest move. Before both: `i64::MIN`.
+    latest: Instant,
+    links: Links,
+    block: Block,
+}
+
+#[derive(Debug, Default)]
+struct RecordList(Vec<Record>);
+
+impl Records for RecordList {
+    fn links(&mut self, index: u32) -> &mut Links {
+        &mut self.0[index as usize].links
+    }
+
+    fn due(&self, index: u32) -> Instant {
+        self.0[index as usize].due
+    }
+}
+
+const LONG_AGO: Instant = Instant(i64::MIN);
+
+/// Not shared between threads: one owner folds, judges and moves the clock.
+#[derive(Debug)]
+pub struct Shard {
+    plan: Arc<Plan>,
+    calendar: Calendar,
+    cooldowns: Cooldowns,
+    clock: Instant,
+    index: HashTable<u32>,
+    records: RecordList,
+    arena: Arena,
+    wheel: Wheel,
+    dedup: Dedup,
+    names: Interner,
+    /// Customers by dimension, and there by segment with none in front.
+    sizes: Vec<Vec<u64>>,
+    /// The customer who is open, and what they are worked on with.
+    open: Customer,
+    scratch: Scratch,
+    entry: Entry,
+    encoded: Vec<u8>,
+    popped: Vec<u32>,
+    /// Due at `popped_at`, in reverse order, when a budget ran out among them.
+    waiting: Vec<u32>,
+}
+
+impl Shard {
+    pub fn new(plan: Arc<Plan>) -> Shard {
+        let sizes = plan.dimensions.iter().map(|dimension| vec![0; dimension.segments.len() + 1]).collect();
+        Shard {
+            calendar: Calendar::new(&plan.zone),
+            cooldowns: Cooldowns::new(&plan),
+            clock: LONG_AGO,
+            index: HashTable::new(),
+            records: RecordList::default(),
+            arena: Arena::default(),
+            wheel: Wheel::default(),
+            dedup: Dedup::new(plan.kinds.iter().map(|kind| kind.dedup_window).collect()),
+            names: Interner::default(),
+            sizes,
+            open: Customer::default(),
+            scratch: Scratch::new(&plan),
+            entry: Entry::default(),
+            encoded: Vec::new(),
+            popped: Vec::new(),
+            waiting: Vec::new(),
+            plan,
+        }
+    }
+
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// Never goes back. Before anything: `i64::MIN`.
+    pub fn clock(&self) -> Instant {
+        self.clock
+    }
+
+    /// Moves the clock without judging anybody yet: the next `apply` judges its customer up to it, the next `advance`
+    /// everybody.
+    pub fn observe(&mut self, clock: Instant) {
+        self.clock = self.clock.max(clock);
+    }
+
+    /// Applies one accepted event. `clock` is where its record moves the shard's clock to.
+    pub fn apply(&mut self, event: &Event<'_>, clock: Instant, out: &mut Vec<Change>) -> Outcome {
+        let hash = hash_of(&event.customer);
+        let outcome = self.check(hash, event);
+        if outcome == Outcome::Duplicate {
+            self.observe(clock);
+            return outcome;
+        }
+        let n_before = out.len();
+        let index = self.open(hash, &event.customer);
+        let mut record = self.now_of(index);
+        while record.due < event.time || record.due <= self.clock {
+            self.judge_due(&mut record, out);
+        }
+        self.fold_open(event, record.latest);
+        let cause = if event.time < record.latest { Cause::LateEvent } else { Cause::Event };
+        let at = event.time.max(record.latest);
+        record.latest = at;
+        self.judge_open(&mut record, Occasion { at, cause }, out);
+        while record.due <= self.clock {
+            self.judge_due(&mut record, out);
+        }
+        self.close(index, record);
+        self.count_moves(&out[n_before..]);
+        self.observe(clock);
+        outcome
+    }
+
+    /// Moves the clock and judges everyone due at or before it, in order of due, then of customer id; at most
+    /// `budget` judgements, then `More`.
+    pub fn advance(&mut self, clock: Instant, budget: usize, out: &mut Vec<Change>) -> Progress {
+        self.observe(clock);
+        for _ in 0..budget {
+            let Some(index) = self.next_waiting() else { return Progress::Done };
+            let n_before = out.len();
+            let mut record = self.now_of(index);
+            self.open_at(index);
+            self.judge_due(&mut record, out);
+            self.close(index, record);
+            self.count_moves(&out[n_before..]);
+        }
+        if self.waiting.is_empty() && self.peek().is_none() { Progress::Done } else { Progress::More }
+    }
+
+    /// Recovery: adds an event to the facts and judges nobody. Duplicates are dropped as ever.
+    pub fn fold(&mut self, event: &Event<'_>, clock: Instant) -> Outcome {
+        let hash = hash_of(&event.customer);
+        let outcome = self.check(hash, event);
+        self.observe(clock);
+        if outcome != Outcome::Duplicate {
+            let index = self.open(hash, &event.customer);
+            let mut record = self.now_of(index);
+            self.fold_open(event, record.latest);
+            record.latest = record.latest.max(event.time);
+            self.close(index, record);
+        }
+        outcome
+    }
+
+    /// Recovery: a customer's standing as it was published. Replaces what was known of it.
+    pub fn restore(&mut self, customer: &str, standing: &Standing) {
+        let index = self.open(hash_of(customer), customer);
+        let mut record = self.now_of(index);
+        self.open.sequence = standing.sequence;
+        for (dimension, place) in standing.places.iter().enumerate() {
+            let old = self.open.standpoints[dimension].segment();
+            self.sizes[dimension][size_index(old)] -= 1;
+            self.sizes[dimension][size_index(place.segment)] += 1;
+            let since = place.since.unwrap_or(Instant::NEVER);
+            self.open.standpoints[dimension] = Standpoint::new(place.segment, since);
+            for (segment, left) in &place.left {
+                if let Some(number) = self.cooldowns.of(crate::rules::plan::DimensionId(dimension as u8), *segment) {
+                    self.open.left[number] = *left;
+                }
+            }
+            record.latest = record.latest.max(place.since.unwrap_or(LONG_AGO));
+        }
+        self.close(index, record);
+    }
+
+    /// Recovery, last step: moves the clock, and arms every customer strictly after their own `latest`. What is then due
+    /// is judged by the next `advance`.
+    pub fn arm(&mut self, clock: Instant) {
+        self.observe(clock);
+        for index in 0..self.records.0.len() as u32 {
+            let mut record = self.now_of(index);
+            self.open_at(index);
+            let mut view = View {
+                plan: &self.plan,
+                calendar: &self.calendar,
+                customer: &mut self.open,
+                scratch: &mut self.scratch,
+                latest: record.latest,
+            };
+            record.due = judge::next_due(&mut view, &self.cooldowns, record.latest);
+            self.close(index, record);
+        }
+    }
+
+    pub fn standing(&self, customer: &str) -> Option<Standing> {
+        let index = self.find(hash_of(customer), customer)?;
+        let mut open = Customer::default();
+        open.open(&self.plan, &self.cooldowns, self.arena.bytes(self.records.0[index as usize].block));
+        Some(open.standing(&self.plan, &self.cooldowns))
+    }
+
+    pub fn n_customers(&self) -> usize {
+        self.records.0.len()
+    }
+
+    /// Customers by dimension, and there by segment, with none in front.
+    pub fn sizes(&self) -> Vec<Vec<u64>> {
+        self.sizes.clone()
+    }
+
+    /// All memory held for customers, in bytes: facts, records, the directory, dues, fingerprints, names.
+    pub fn state_bytes(&self) -> usize {
+        self.arena.held_bytes()
+            + self.records.0.capacity() * size_of::<Record>()
+            + self.index.allocation_size()
+            + self.wheel.held_bytes()
+            + self.dedup.held_bytes()
+            + self.names.held_bytes()
+    }
+
+    fn check(&mut self, customer: u64, event: &Event) -> Outcome {
+        let Some(id) = &event.id else { return Outcome::Folded };
+        let fingerprint = dedup::fingerprint(customer, event.kind, id);
+        match self.dedup.check(fingerprint, event.kind, event.time, self.clock) {
+            Seniority::New => Outcome::Folded,
+            Seniority::Unchecked => Outcome::Unchecked,
+            Seniority::Duplicate => Outcome::Duplicate,
+        }
+    }
+
+    fn find(&self, hash: u64, customer: &str) -> Option<u32> {
+        let is_it = |index: &u32| id_of(&self.arena, &self.records.0[*index as usize]) == customer.as_bytes();
+        self.index.find(hash, is_it).copied()
+    }
+
+    /// Opens a customer, new or known.
+    fn open(&mut self, hash: u64, customer: &str) -> u32 {
+        if let Some(index) = self.find(hash, customer) {
+            self.open_at(index);
+            return index;
+        }
+        self.scratch.forget_facts();
+        self.open.open_new(&self.plan, &self.cooldowns, customer);
+        let index = u32::try_from(self.records.0.len()).expect("a shard has fewer than 2^32 customers");
+        // The block has to hold the id before the directory may look at it again.
+        self.encoded.clear();
+        self.open.encode(&self.plan, LONG_AGO, &mut self.encoded);
+        let block = self.arena.insert(&self.encoded);
+        self.records.0.push(Record { due: Instant::NEVER, latest: LONG_AGO, links: Links::default(), block });
+        let Shard { index: directory, arena, records, .. } = self;
+        directory
+            .insert_unique(hash, index, |index| rapidhash::v3::rapidhash_v3(id_of(arena, &records.0[*index as usize])));
+        self.sizes.iter_mut().for_each(|segments| segments[0] += 1);
+        index
+    }
+
+    fn open_at(&mut self, index: u32) {
+        self.scratch.forget_facts();
+        let block = self.arena.bytes(self.records.0[index as usize].block);
+        self.open.open(&self.plan, &self.cooldowns, block);
+    }
+
+    fn now_of(&self, index: u32) -> Now {
+        let Record { due, latest, .. } = self.records.0[index as usize];
+        Now { due, latest }
+    }
+
+    fn fold_open(&mut self, event: &Event, latest: Instant) {
+        let Shard { plan, calendar, names, entry, open, scratch, .. } = self;
+        Folder { plan, calendar, names, entry }.fold(open, event, latest);
+        scratch.forget_facts();
+    }
+
+    fn judge_open(&mut self, now: &mut Now, occasion: Occasion, out: &mut Vec<Change>) {
+        let n_before = out.len();
+        let mut view = View {
+            plan: &self.plan,
+            calendar: &self.calendar,
+            customer: &mut self.open,
+            scratch: &mut self.scratch,
+            latest: now.latest,
+        };
+        now.due = judge::judge(&mut view, &self.cooldowns, occasion, out);
+        assert!(now.due > occasion.at, "the next due is later than the judgement");
+        if out.len() > n_before {
+            now.latest = now.latest.max(occasion.at);
+        }
+    }
+
+    fn judge_due(&mut self, now: &mut Now, out: &mut Vec<Change>) {
+        let occasion = Occasion { at: now.due, cause: Cause::Elapsed };
+        self.judge_open(now, occasion, out);
+    }
+
+    /// Puts the open customer back.
+    fn close(&mut self, index: u32, now: Now) {
+        self.encoded.clear();
+        self.open.encode(&self.plan, now.latest, &mut self.encoded);
+        let record = &mut self.records.0[index as usize];
+        record.block = self.arena.replace(record.block, &self.encoded);
+        (record.due, record.latest) = (now.due, now.latest);
+        self.wheel.arm(&mut self.records, index);
+    }
+
+    /// The next customer whose due the clock has reached.
+    fn next_waiting(&mut self) -> Option<u32> {
+        loop {
+            while let Some(index) = self.waiting.pop() {
+                // An event may have judged them meanwhile.
+                if self.records.0[index as usize].due <= self.clock {
+                    return Some(index);
+                }
+                self.wheel.arm(&mut self.records, index);
+            }
+            self.wheel.pop(&mut self.records, self.clock, &mut self.popped)?;
+            let Shard { popped, waiting, arena, records, .. } = self;
+            let due_and_id = |index: &u32| {
+                let record = &records.0[*index as usize];
+                (record.due, id_of(arena, record))
+            };
+            popped.sort_unstable_by(|a, b| due_and_id(b).cmp(&due_and_id(a)));
+            waiting.append(popped);
+        }
+    }
+
+    fn peek(&mut self) -> Option<()> {
+        let index = self.next_waiting()?;
+        self.waiting.push(index);
+        Some(())
+    }
+
+    fn count_moves(&mut self, changes: &[Change]) {
+        for change in changes {
+            let sizes = &mut self.sizes[usize::from(change.dimension.0)];
+            sizes[size_index(change.from)] -= 1;
+            sizes[size_index(change.to)] += 1;
+        }
+    }
+}
+
+/// What `Record` says of the open customer, while it changes.
+#[derive(Debug, Clone, Copy)]
+struct Now {
+    due: Instant,
+    latest: Instant,
+}
+
+fn hash_of(customer: &str) -> u64 {
+    rapidhash::v3::rapidhash_v3(customer.as_bytes())
+}
+
+fn id_of<'a>(arena: &'a Arena, record: &Record) -> &'a [u8] {
+    let mut reader = Reader::new(arena.bytes(record.block));
+    let n = reader.get() as usize;
+    reader.bytes(n)
+}
+
+fn size_index(segment: Option<crate::rules::plan::SegmentId>) -> usize {
+    segment.map_or(0, |segment| usize::from(segment.0) + 1)
+}

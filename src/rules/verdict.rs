@@ -1,0 +1,323 @@
+//! The verdict: does a condition hold at an instant, and until when is that certain without another event (SPEC 6).
+//!
+//! Facts come through [`Facts`], so that this file knows nothing of how they are kept. An `until` may come too early,
+//! which costs a wasted judgement; it never comes too late.
+
+use std::cmp::Ordering;
+
+use super::plan::{Comparison, Condition, FeatureId, Linear, Plan, Relation, Score, Test, TextOperand};
+use crate::event::{AttributeId, Instant};
+
+/// At most this many pieces (bucket exits, crossings) are looked at before a due is given that may be early.
+const PIECES_MAX: usize = 64;
+
+/// A feature's value, as a function of the instant while nothing leaves a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Value {
+    Absent,
+    /// A duration longer than any other.
+    Never,
+    /// The same until something leaves.
+    Fixed(i64),
+    /// Instant minus this, in milliseconds.
+    Since(Instant),
+}
+
+/// Whether a condition holds, and the first later instant at which that may differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    pub holds: bool,
+    pub until: Instant,
+}
+
+/// An attribute as it stands at the instant of judging.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attribute<'a> {
+    Absent,
+    Text(&'a str),
+    Number(i64),
+    Flag(bool),
+}
+
+/// One customer's facts and standing, as conditions read them.
+pub trait Facts {
+    /// The feature's value at `at`, and the first later instant at which it may be another function of the instant.
+    /// Never asked for a score.
+    fn value(&mut self, feature: FeatureId, at: Instant) -> (Value, Instant);
+
+    /// For a feature over a window: whether `truth` holds of its value at `at`, and the first instant at which that
+    /// differs as buckets leave. `monotone`: truth changes at most once as the value falls.
+    fn scan(&mut self, feature: FeatureId, at: Instant, monotone: bool, truth: &dyn Fn(i64) -> bool) -> Verdict;
+
+    fn attribute(&self, attribute: AttributeId) -> Attribute<'_>;
+
+    /// The name of the segment in a dimension, `""` for none.
+    fn segment(&self, dimension: super::plan::DimensionId) -> &str;
+
+    /// A verdict found before at the same instant from the same facts, if it is still good.
+    fn remembered(&self, comparison: super::plan::ComparisonId) -> Option<Verdict>;
+
+    fn remember(&mut self, comparison: super::plan::ComparisonId, verdict: Verdict);
+}
+
+impl Verdict {
+    pub const fn forever(holds: bool) -> Verdict {
+        Verdict { holds, until: Instant::NEVER }
+    }
+
+    /// Both must hold.
+    pub fn and(self, other: Verdict) -> Verdict {
+        match (self.holds, other.holds) {
+            (true, true) => Verdict { holds: true, until: self.until.min(other.until) },
+            (false, false) => Verdict { holds: false, until: self.until.max(other.until) },
+            (false, true) => self,
+            (true, false) => other,
+        }
+    }
+
+    /// Either must hold.
+    pub fn or(self, other: Verdict) -> Verdict {
+        self.not().and(other.not()).not()
+    }
+
+    #[allow(clippy::should_implement_trait, reason = "named as in the rules")]
+    pub fn not(self) -> Verdict {
+        Verdict { holds: !self.holds, until: self.until }
+    }
+}
+
+/// Evaluates a condition at an instant.
+pub fn condition(plan: &Plan, facts: &mut impl Facts, condition_: &Condition, at: Instant) -> Verdict {
+    match condition_ {
+        Condition::Constant(holds) => Verdict::forever(*holds),
+        Condition::Compare(id) => {
+            if let Some(verdict) = facts.remembered(*id) {
+                return verdict;
+            }
+            let verdict = comparison(plan, facts, plan.comparison(*id), at);
+            debug_assert!(verdict.until > at);
+            facts.remember(*id, verdict);
+            verdict
+        }
+        Condition::Not(inner) => condition(plan, facts, inner, at).not(),
+        Condition::All(parts) => parts
+            .iter()
+            .map(|part| condition(plan, facts, part, at))
+            .reduce(Verdict::and)
+            .unwrap_or(Verdict::forever(true)),
+        Condition::Any(parts) => parts
+            .iter()
+            .map(|part| condition(plan, facts, part, at))
+            .reduce(Verdict::or)
+            .unwrap_or(Verdict::forever(false)),
+    }
+}
+
+/// Evaluates one comparison at an instant.
+pub fn comparison(plan: &Plan, facts: &mut impl Facts, comparison: &Comparison, at: Instant) -> Verdict {
+    match &comparison.test {
+        Test::Linear { left, relation, right, .. } => linear(plan, facts, left, *relation, right, at),
+        Test::LinearIn { left, values, .. } => linear_in(plan, facts, left, values, at),
+        Test::Text { left, negated, right } => {
+            let equal = match (text(facts, left), text(facts, right)) {
+                (Some(left), Some(right)) => Some(left == right),
+                _ => None,
+            };
+            Verdict::forever(equal.is_some_and(|equal| equal != *negated))
+        }
+        Test::TextIn { left, values } => {
+            Verdict::forever(text(facts, left).is_some_and(|text| values.iter().any(|value| **value == *text)))
+        }
+        Test::Flag { attribute, expected } => {
+            Verdict::forever(facts.attribute(*attribute) == Attribute::Flag(*expected))
+        }
+        Test::Has(attribute) => Verdict::forever(facts.attribute(*attribute) != Attribute::Absent),
+    }
+}
+
+fn text<'a>(facts: &'a impl Facts, operand: &'a TextOperand) -> Option<&'a str> {
+    match operand {
+        TextOperand::Literal(literal) => Some(literal),
+        TextOperand::Segment(dimension) => Some(facts.segment(*dimension)),
+        TextOperand::Profile(attribute) => match facts.attribute(*attribute) {
+            Attribute::Text(text) => Some(text),
+            _ => None,
+        },
+    }
+}
+
+/// A sum at an instant: `slope · instant + offset` until `until`, or one of the special values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    pub form: Form,
+    pub until: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Absent,
+    Never,
+    Line { slope: i128, offset: i128 },
+}
+
+impl Form {
+    /// The value at an instant; `None` for the special ones.
+    pub fn at(self, at: Instant) -> Option<i128> {
+        match self {
+            Form::Line { slope, offset } => Some(slope * i128::from(at.0) + offset),
+            _ => None,
+        }
+    }
+}
+
+/// Evaluates a sum of features.
+pub fn sum(plan: &Plan, facts: &mut impl Facts, sum: &Linear, at: Instant) -> Line {
+    let (mut slope, mut offset) = (0_i128, sum.constant);
+    let (mut absent, mut never) = (false, false);
+    let mut until = Instant::NEVER;
+    for &(coefficient, feature) in &sum.terms {
+        let (value, changes) = feature_value(plan, facts, feature, at);
+        until = until.min(changes);
+        match value {
+            Value::Absent => absent = true,
+            Value::Never => never = true,
+            Value::Fixed(value) => offset += coefficient * i128::from(value),
+            Value::Since(instant) => {
+                slope += coefficient;
+                offset -= coefficient * i128::from(instant.0);
+            }
+        }
+    }
+    let form = match (absent, never) {
+        (true, _) => Form::Absent,
+        (false, true) => Form::Never,
+        (false, false) => Form::Line { slope, offset },
+    };
+    Line { form, until }
+}
+
+fn feature_value(plan: &Plan, facts: &mut impl Facts, feature: FeatureId, at: Instant) -> (Value, Instant) {
+    match plan.feature(feature) {
+        super::plan::Feature::Score(id) => score(plan, facts, plan.score(*id), at),
+        _ => facts.value(feature, at),
+    }
+}
+
+/// A score's value in 1/10 000, and until when no cut is crossed: since cuts ascend, only the two next to the value
+/// can be crossed first.
+fn score(plan: &Plan, facts: &mut impl Facts, score: &Score, at: Instant) -> (Value, Instant) {
+    let line = sum(plan, facts, &score.of, at);
+    let n_reached = match line.form {
+        Form::Absent => return (Value::Fixed(0), line.until),
+        Form::Never => score.cuts.len(),
+        Form::Line { slope, offset } => {
+            let value = slope * i128::from(at.0) + offset;
+            score.cuts.partition_point(|cut| value >= *cut)
+        }
+    };
+    let n = if score.falling { score.cuts.len() - n_reached } else { n_reached };
+    let mut until = Instant::NEVER;
+    let below = n_reached.checked_sub(1);
+    for cut in below.into_iter().chain([n_reached]).filter_map(|index| score.cuts.get(index)) {
+        let cut = Linear { terms: Vec::new(), constant: *cut };
+        until = until.min(linear(plan, facts, &score.of, Relation::GreaterOrEqual, &cut, at).until);
+    }
+    (Value::Fixed((1 + n as i64) * 10_000), until)
+}
+
+fn linear(
+    plan: &Plan,
+    facts: &mut impl Facts,
+    left: &Linear,
+    relation: Relation,
+    right: &Linear,
+    at: Instant,
+) -> Verdict {
+    if let ([(coefficient, feature)], []) = (&left.terms[..], &right.terms[..])
+        && is_window(plan, *feature)
+    {
+        let (coefficient, constant) = (*coefficient, right.constant - left.constant);
+        let monotone = !matches!(relation, Relation::Equal | Relation::NotEqual);
+        return facts
+            .scan(*feature, at, monotone, &|value| relation.holds((coefficient * i128::from(value)).cmp(&constant)));
+    }
+    pieces(at, |at| {
+        let (left, right) = (sum(plan, facts, left, at), sum(plan, facts, right, at));
+        let piece_end = left.until.min(right.until);
+        let holds = |ordering: Ordering| relation.holds(ordering);
+        match (left.form, right.form) {
+            (Form::Absent, _) | (_, Form::Absent) => Verdict { holds: false, until: piece_end },
+            (Form::Never, Form::Never) => Verdict { holds: holds(Ordering::Equal), until: piece_end },
+            (Form::Never, _) => Verdict { holds: holds(Ordering::Greater), until: piece_end },
+            (_, Form::Never) => Verdict { holds: holds(Ordering::Less), until: piece_end },
+            (Form::Line { slope: ls, offset: lo }, Form::Line { slope: rs, offset: ro }) => {
+                let difference = Difference { slope: ls - rs, offset: lo - ro };
+                let now = holds(difference.sign(at));
+                let turn = difference.turns(at).into_iter().flatten().find(|turn| holds(difference.sign(*turn)) != now);
+                Verdict { holds: now, until: piece_end.min(turn.unwrap_or(Instant::NEVER)) }
+            }
+        }
+    })
+}
+
+fn linear_in(plan: &Plan, facts: &mut impl Facts, left: &Linear, values: &[i128], at: Instant) -> Verdict {
+    pieces(at, |at| {
+        let line = sum(plan, facts, left, at);
+        let Form::Line { slope, offset } = line.form else {
+            return Verdict { holds: false, until: line.until };
+        };
+        let differences = values.iter().map(|value| Difference { slope, offset: offset - value });
+        let holds = differences.clone().any(|difference| difference.sign(at).is_eq());
+        let turn = differences.flat_map(|difference| difference.turns(at)).flatten().min();
+        Verdict { holds, until: line.until.min(turn.unwrap_or(Instant::NEVER)) }
+    })
+}
+
+fn is_window(plan: &Plan, feature: FeatureId) -> bool {
+    matches!(plan.feature(feature), super::plan::Feature::Window { .. })
+}
+
+/// Goes from piece to piece, each certain until its own end, for as long as the truth stays the same.
+fn pieces(at: Instant, mut piece: impl FnMut(Instant) -> Verdict) -> Verdict {
+    let first = piece(at);
+    let mut until = first.until;
+    for _ in 0..PIECES_MAX {
+        if until.is_never() {
+            break;
+        }
+        let next = piece(until);
+        if next.holds != first.holds {
+            break;
+        }
+        until = next.until;
+    }
+    Verdict { holds: first.holds, until }
+}
+
+/// Left minus right, a line in the instant.
+#[derive(Debug, Clone, Copy)]
+struct Difference {
+    slope: i128,
+    offset: i128,
+}
+
+impl Difference {
+    fn sign(self, at: Instant) -> Ordering {
+        (self.slope * i128::from(at.0) + self.offset).cmp(&0)
+    }
+
+    /// The instants after `at` at which the sign becomes another: where the line reaches zero, and where it leaves it.
+    fn turns(self, at: Instant) -> [Option<Instant>; 2] {
+        if self.slope == 0 {
+            return [None, None];
+        }
+        let (slope, offset) = if self.slope > 0 { (self.slope, self.offset) } else { (-self.slope, -self.offset) };
+        let below = (-offset).div_euclid(slope);
+        let exact = (-offset).rem_euclid(slope) == 0;
+        let reaches = if exact { below } else { below + 1 };
+        [reaches, below + 1].map(|turn| {
+            let turn = i64::try_from(turn).ok().filter(|turn| *turn < Instant::NEVER.0)?;
+            (turn > at.0).then_some(Instant(turn))
+        })
+    }
+}

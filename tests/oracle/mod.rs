@@ -1,0 +1,104 @@
+//! The oracle: a second engine, written from the specification alone, as plainly as it goes, to judge the first one by.
+//!
+//! Shares no code with the crate. Has no due, no until, no incremental state: a customer is the list of its events, and
+//! every instant at which something could turn is judged from scratch. Takes right rules only; knows no warnings.
+
+mod customer;
+mod decimal;
+mod event;
+mod facts;
+mod filter;
+mod language;
+mod moment;
+mod rules;
+mod value;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use customer::Customer;
+use event::Event;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    Event,
+    LateEvent,
+    Elapsed,
+}
+
+impl Cause {
+    pub fn name(self) -> &'static str {
+        match self {
+            Cause::Event => "event",
+            Cause::LateEvent => "late_event",
+            Cause::Elapsed => "elapsed",
+        }
+    }
+}
+
+/// One move; none is `None`, the instant in ms.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Change {
+    pub customer_id: String,
+    pub sequence: u64,
+    pub dimension: String,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    pub effective_at: i64,
+    pub cause: Cause,
+}
+
+/// A line that is no event: the number of its file (from 0), its line (from 1), and why.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reject {
+    pub file: usize,
+    pub line: usize,
+    pub reason: &'static str,
+}
+
+#[derive(Debug, Default)]
+pub struct Replayed {
+    /// By customer, then by sequence.
+    pub changes: Vec<Change>,
+    pub rejects: Vec<Reject>,
+}
+
+const GRACE: i64 = 5000;
+
+/// SPEC 3's replay of files, each a topic of JSON lines; `until` in ms.
+pub fn replay(rules_toml: &str, files: &[&str], until: Option<i64>) -> Replayed {
+    let rules = rules::load(rules_toml);
+    let mut replayed = Replayed::default();
+    let mut topics: Vec<VecDeque<Event>> = Vec::new();
+    for (file, text) in files.iter().enumerate() {
+        let mut events = VecDeque::new();
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            match event::read(line, &rules) {
+                Ok(event) if until.is_some_and(|until| event.time > until) => {}
+                Ok(event) => events.push_back(event),
+                Err(reason) => replayed.rejects.push(Reject { file, line: number + 1, reason }),
+            }
+        }
+        topics.push(events);
+    }
+    let mut customers: BTreeMap<String, Customer<'_>> = BTreeMap::new();
+    let (mut latest, mut clock) = (None, i64::MIN);
+    while let Some(event) = next(&mut topics) {
+        latest = latest.max(Some(event.time));
+        let moved = clock.max(event.time - GRACE);
+        let new = || Customer::new(&event.customer, &rules);
+        customers.entry(event.customer.clone()).or_insert_with(new).take(event, clock);
+        clock = moved;
+    }
+    for customer in customers.values_mut() {
+        customer.pass_time(until.or(latest).unwrap_or(clock));
+    }
+    replayed.changes = customers.into_values().flat_map(|customer| customer.changes).collect();
+    replayed
+}
+
+/// The earliest head, of equal ones that of the first topic.
+fn next(topics: &mut [VecDeque<Event>]) -> Option<Event> {
+    let heads = topics.iter().enumerate().filter_map(|(number, topic)| Some((topic.front()?.time, number)));
+    let (_, number) = heads.min()?;
+    topics[number].pop_front()
+}

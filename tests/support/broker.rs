@@ -1,0 +1,303 @@
+//! One Apache Kafka node as a child process: started, killed, frozen and started again.
+//!
+//! It does not outlive the test program, however that ends: the JVM's parent is a shell that waits on a pipe from us
+//! and, when the pipe closes, kills the JVM and removes its folder. Logs and data are in that folder.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+
+/// How long a broker may take until it answers.
+const START_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// 16 bytes in URL-safe base64, as the storage tool wants it: "dormouse-testbed".
+const CLUSTER_ID: &str = "ZG9ybW91c2UtdGVzdGJlZA";
+
+/// Waits on standard input; its end, by whatever cause, ends the JVM too.
+const KEEPER: &str = r#"
+log=$1; dir=$2; shift 2
+"$@" >>"$log" 2>&1 &
+echo $!
+while read -r _; do :; done
+kill -9 $! 2>/dev/null
+wait
+[ -e "$dir/keep" ] || rm -rf "$dir"
+"#;
+
+/// A running broker. Dropping it kills it and removes its folder.
+pub struct Broker {
+    dir: PathBuf,
+    address: String,
+    node: Mutex<Option<Node>>,
+}
+
+/// The JVM and the shell that keeps it.
+struct Node {
+    keeper: Child,
+    jvm: u32,
+}
+
+impl Broker {
+    /// Starts a broker of its own and waits until it answers.
+    pub fn start() -> Broker {
+        Broker::start_with(&[])
+    }
+
+    /// The same with more lines for `server.properties`, which win over ours.
+    pub fn start_with(properties: &[(&str, &str)]) -> Broker {
+        let mut failure = String::new();
+        for _ in 0..3 {
+            let broker = Broker::prepare(properties);
+            match broker.launch() {
+                Ok(()) => return broker,
+                // Most likely somebody else took a port between our look and the broker's.
+                Err(error) => failure = error,
+            }
+        }
+        panic!("Kafka did not start: {failure}");
+    }
+
+    /// One broker for the whole test program, started by the first who asks. Use topics of your own on it.
+    pub fn shared() -> &'static Broker {
+        static SHARED: OnceLock<Broker> = OnceLock::new();
+        SHARED.get_or_init(Broker::start)
+    }
+
+    /// `host:port`, for `bootstrap.servers`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// A client configuration that knows this broker and nothing else.
+    pub fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.address);
+        config
+    }
+
+    /// The JVM's process id.
+    pub fn pid(&self) -> u32 {
+        self.node().as_ref().expect("the broker is running").jvm
+    }
+
+    /// Kills the JVM as a power cut would; data and ports stay for [`Broker::restart`].
+    pub fn kill9(&self) {
+        let mut node = self.node().take().expect("the broker is running");
+        fs::write(self.dir.join("keep"), "").expect("the broker's folder is writable");
+        drop(node.keeper.stdin.take());
+        node.keeper.wait().expect("the keeper is our child");
+    }
+
+    /// Starts the killed broker again, on its ports and data, and waits until it answers.
+    pub fn restart(&self) {
+        if let Err(error) = self.launch() {
+            panic!("Kafka did not start again: {error}");
+        }
+    }
+
+    /// Freezes the JVM (SIGSTOP): connections stay open and nothing answers.
+    pub fn freeze(&self) {
+        signal("-STOP", self.pid());
+    }
+
+    /// Lets a frozen JVM go on (SIGCONT).
+    pub fn thaw(&self) {
+        signal("-CONT", self.pid());
+    }
+
+    /// What the broker wrote, for a failing test to show.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.join("broker.log")).unwrap_or_default()
+    }
+
+    fn node(&self) -> MutexGuard<'_, Option<Node>> {
+        // A test that failed while it held the lock left nothing half done in it.
+        self.node.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes the settings and formats the storage.
+    fn prepare(properties: &[(&str, &str)]) -> Broker {
+        let dir = tempfile::Builder::new().prefix("dormouse-kafka-").tempdir().expect("a temporary folder").keep();
+        let [port, controller] = free_ports();
+        let mut text = server_properties(port, controller, &dir.join("data"));
+        for (key, value) in properties {
+            text.push_str(&format!("{key}={value}\n"));
+        }
+        fs::write(dir.join("server.properties"), text).expect("the broker's folder is writable");
+        fs::write(dir.join("log4j2.properties"), LOGGING).expect("the broker's folder is writable");
+        let broker = Broker { address: format!("127.0.0.1:{port}"), dir, node: Mutex::new(None) };
+        let formatted = broker
+            .java(&["-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
+            .arg(broker.dir.join("server.properties"))
+            .output()
+            .expect("java runs");
+        assert!(
+            formatted.status.success(),
+            "formatting Kafka's storage failed: {}{}",
+            String::from_utf8_lossy(&formatted.stdout),
+            String::from_utf8_lossy(&formatted.stderr)
+        );
+        broker
+    }
+
+    /// Starts the JVM and waits until a client gets an answer.
+    fn launch(&self) -> Result<(), String> {
+        let java = self.java(&["-Xms256m", "-Xmx1g", "kafka.Kafka"]);
+        let mut keeper = Command::new("sh")
+            .args(["-c", KEEPER, "sh"])
+            .args([self.dir.join("broker.log"), self.dir.clone()])
+            .arg(java.get_program())
+            .args(java.get_args())
+            .arg(self.dir.join("server.properties"))
+            .current_dir(&self.dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("sh runs");
+        let mut line = String::new();
+        let stdout = keeper.stdout.take().expect("standard output is piped");
+        BufReader::new(stdout).read_line(&mut line).expect("the keeper says the process id");
+        let jvm = line.trim().parse().expect("a process id");
+        *self.node() = Some(Node { keeper, jvm });
+        // Whoever is dropped from now on cleans up again.
+        drop(fs::remove_file(self.dir.join("keep")));
+        self.wait_until_ready(jvm)
+    }
+
+    fn wait_until_ready(&self, jvm: u32) -> Result<(), String> {
+        let deadline = Instant::now() + START_TIMEOUT;
+        let consumer: BaseConsumer = self.client().set("reconnect.backoff.max.ms", "250").create().expect("a client");
+        while Instant::now() < deadline {
+            if consumer.fetch_metadata(None, Duration::from_millis(500)).is_ok_and(|found| !found.brokers().is_empty())
+            {
+                return Ok(());
+            }
+            if !alive(jvm) {
+                break;
+            }
+        }
+        let log = self.log();
+        let tail: Vec<&str> = log.lines().rev().take(30).collect();
+        Err(format!(
+            "no answer at {}; the end of its log:\n{}",
+            self.address,
+            tail.into_iter().rev().fold(String::new(), |all, line| all + line + "\n")
+        ))
+    }
+
+    /// `java` with Kafka's jars, its options and the class.
+    fn java(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("java");
+        command.arg("-cp").arg(format!("{}/*", libs().display()));
+        command.arg(format!("-Dlog4j2.configurationFile={}", self.dir.join("log4j2.properties").display()));
+        command.args(arguments);
+        command
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // Closing the pipe is enough; the wait makes sure that nothing is left when the test program goes on.
+        if let Some(mut node) = self.node().take() {
+            drop(node.keeper.stdin.take());
+            drop(node.keeper.wait());
+        } else {
+            drop(fs::remove_dir_all(&self.dir));
+        }
+    }
+}
+
+/// Kafka's jars: fetched by `scripts/kafka.sh` when they are not there.
+fn libs() -> &'static Path {
+    static LIBS: OnceLock<PathBuf> = OnceLock::new();
+    LIBS.get_or_init(|| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let script = root.join("scripts/kafka.sh");
+        let status = Command::new(&script).status().expect("scripts/kafka.sh runs");
+        assert!(status.success(), "scripts/kafka.sh could not provide Kafka; its output says why");
+        std::env::var_os("DORMOUSE_KAFKA_LIBS").map_or_else(|| root.join(".kafka/libs"), PathBuf::from)
+    })
+}
+
+/// Two ports that nobody listens on, below the range that the system gives to outgoing connections.
+fn free_ports() -> [u16; 2] {
+    let seed = std::process::id().wrapping_mul(7919) ^ Instant::now().elapsed().subsec_nanos() ^ nanos();
+    let mut candidates = (0..10_000u32).map(|i| 15_000 + (seed.wrapping_add(i * 37) % 17_000) as u16);
+    let mut next = || {
+        candidates
+            .by_ref()
+            .find_map(|port| TcpListener::bind(("127.0.0.1", port)).ok())
+            .expect("some port on loopback is free")
+    };
+    // Both are held until both are found, so that they differ.
+    let (first, second) = (next(), next());
+    [first, second].map(|listener| listener.local_addr().expect("it is bound").port())
+}
+
+/// Something that differs from one moment to the next.
+fn nanos() -> u32 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.subsec_nanos())
+}
+
+fn alive(pid: u32) -> bool {
+    // A killed child is a zombie until its parent waits, so the state matters.
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| stat.rsplit(") ").next().is_some_and(|rest| !rest.starts_with('Z')))
+}
+
+fn signal(which: &str, pid: u32) {
+    let status = Command::new("kill").arg(which).arg(pid.to_string()).status().expect("kill runs");
+    assert!(status.success(), "kill {which} {pid} failed");
+}
+
+/// One node that is both broker and controller, small and quick to start; nothing is ever deleted by age.
+fn server_properties(port: u16, controller: u16, data: &Path) -> String {
+    format!(
+        "process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={}
+num.network.threads=2
+num.io.threads=4
+default.replication.factor=1
+min.insync.replicas=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+transaction.abort.timed.out.transaction.cleanup.interval.ms=500
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=500
+auto.create.topics.enable=false
+log.retention.ms=-1
+log.cleaner.dedupe.buffer.size=8388608
+",
+        data.display()
+    )
+}
+
+/// Warnings and worse to standard output, which the keeper sends to the log.
+const LOGGING: &str = "rootLogger.level=WARN
+rootLogger.appenderRef.out.ref=out
+appender.out.type=Console
+appender.out.name=out
+appender.out.layout.type=PatternLayout
+appender.out.layout.pattern=%d{ISO8601} %p %c{1}: %m%n
+";

@@ -1,0 +1,4 @@
+//! A real Apache Kafka, its topics, records in and committed records out.
+
+pub use crate::broker::Broker;
+pub use crate::topics::{Producer, Record};

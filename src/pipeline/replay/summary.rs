@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use super::spill::Sorted;
+use super::worker::Done;
 use crate::event::Reason;
+use crate::rules::Plan;
 
 /// The numbers of a whole replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +28,7 @@ pub struct Summary {
     pub state_bytes: u64,
     /// In the order of the command line.
     pub files: Vec<FileSummary>,
-    /// From the first byte read to the last judgement.
+    /// From the first byte read to the last byte written.
     pub elapsed: Duration,
 }
 
@@ -46,6 +49,36 @@ impl FileSummary {
 }
 
 impl Summary {
+    /// Of the files alone; shards are added.
+    pub(super) fn new(plan: &Plan, files: Vec<FileSummary>) -> Summary {
+        Summary {
+            n_events: files.iter().map(|file| file.n_events).sum(),
+            n_duplicates: 0,
+            n_unchecked: 0,
+            n_not_read: 0,
+            n_customers: 0,
+            n_changes: 0,
+            n_rejects: [0; Reason::ALL.len()],
+            sizes: plan.dimensions.iter().map(|dimension| vec![0; dimension.segments.len() + 1]).collect(),
+            state_bytes: 0,
+            files,
+            elapsed: Duration::ZERO,
+        }
+    }
+
+    /// Adds a shard's numbers; gives back its changes.
+    pub(super) fn add(&mut self, shard: Done) -> Sorted {
+        self.n_duplicates += shard.n_duplicates;
+        self.n_unchecked += shard.n_unchecked;
+        self.n_customers += shard.n_customers;
+        self.n_changes += shard.n_changes;
+        self.state_bytes += shard.state_bytes;
+        for (sum, size) in self.sizes.iter_mut().flatten().zip(shard.sizes.into_iter().flatten()) {
+            *sum += size;
+        }
+        shard.changes
+    }
+
     pub fn n_late(&self) -> u64 {
         self.files.iter().map(|file| file.n_late).sum()
     }

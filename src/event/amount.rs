@@ -1,4 +1,4 @@
-//! Exact decimals: numbers as signed counts of 1/10 000, rounded half to even on reading. No floating point.
+//! Numbers as signed counts of 1/10 000. No floating point. Reading them from text is in `decimal`.
 
 use std::fmt;
 
@@ -28,11 +28,4 @@ impl fmt::Display for Amount {
         }
         Ok(())
     }
-}
-
-/// A decimal exactly as written, before it is rounded: `mantissa` · 10^-`scale`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Decimal {
-    pub mantissa: i128,
-    pub scale: i32,
 }

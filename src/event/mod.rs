@@ -4,13 +4,24 @@
 //! anybody will look at, and it keeps only those. A bad record is an outcome ([`Reject`]), never an error or a panic.
 
 mod amount;
+mod decimal;
+mod decoder;
 mod instant;
+mod json;
+mod money;
+mod protobuf;
+mod record;
 mod reject;
 mod schema;
+mod slot;
+mod time;
+pub mod wire;
 
 use std::borrow::Cow;
 
-pub use amount::{Amount, Decimal};
+pub use amount::Amount;
+pub use decimal::{Decimal, DecimalError};
+pub use decoder::{Decoder, Format, MAX_CUSTOMER_BYTES, MAX_EVENT_ID_BYTES, MAX_MESSAGE_BYTES};
 pub use instant::{Instant, Span};
 pub use reject::{Reason, Reject};
 pub use schema::{AmountSource, AttributeId, Builtin, KindId, KindSchema, Rates, Schema};

@@ -1,0 +1,304 @@
+//! From a message's bytes to an event, or to the reason why it is none.
+//!
+//! Whether a message is taken depends on the contract, the kinds and the currencies alone, never on what rules read:
+//! every field that the kind has is checked, and only those that rules ask for are kept. The first fault counts, in
+//! this order: size, form, kind, customer, id, time, then the other fields, currency and amount.
+
+use std::borrow::Cow;
+
+use super::money::{LineSum, Rate, event_amount, line_amount};
+use super::record::{Field, LineField, Parts, RawLine, Record};
+use super::slot::{Slot, shortened};
+use super::time::{in_range, parse_milliseconds, parse_rfc3339};
+use super::{
+    Amount, AmountSource, AttributeId, Builtin, Event, Instant, KindId, Line, Reason, Reject, Scalar, Schema, Text,
+    TextField, json, protobuf,
+};
+
+/// A longer message is rejected unread.
+pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
+pub const MAX_EVENT_ID_BYTES: usize = 128;
+pub const MAX_CUSTOMER_BYTES: usize = 256;
+
+/// How events are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    Json,
+    Protobuf,
+}
+
+/// Decodes the events of one schema. It holds no state: any number of threads may share it.
+#[derive(Debug, Clone)]
+pub struct Decoder {
+    schema: Schema,
+    kinds: Vec<KindDecoder>,
+    /// Names of fields beyond the contract that are some kind's amount.
+    extras: Vec<Box<str>>,
+}
+
+/// What is looked for in a kind's events.
+#[derive(Debug, Clone)]
+pub(super) struct KindDecoder {
+    pub builtin: Builtin,
+    pub amount: AmountPlace,
+    pub amount_name: Box<str>,
+    /// Which text fields the kind has, and whether rules read them.
+    texts: Vec<(TextField, bool)>,
+    keeps_lines: bool,
+    keeps_attributes: bool,
+}
+
+/// Where a kind's amount stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AmountPlace {
+    None,
+    Field(Field),
+    /// Index into [`Decoder::extras`].
+    Extra(u8),
+}
+
+impl Decoder {
+    pub fn new(schema: &Schema) -> Decoder {
+        let mut extras: Vec<Box<str>> = Vec::new();
+        let kinds = schema.kinds.iter().map(|kind| {
+            let amount_name = match &kind.amount {
+                AmountSource::None => "",
+                AmountSource::Amount => Field::Amount.name(),
+                AmountSource::Rating => Field::Rating.name(),
+                AmountSource::Field(name) => name,
+            };
+            let amount = match (&kind.amount, Field::named(amount_name)) {
+                (AmountSource::None, _) => AmountPlace::None,
+                (_, Some(field)) => AmountPlace::Field(field),
+                (_, None) => AmountPlace::Extra(number_of(amount_name, &mut extras)),
+            };
+            let texts = TextField::ALL.into_iter().filter(|field| Field::of_text(*field).is_of(kind.builtin));
+            KindDecoder {
+                builtin: kind.builtin,
+                amount,
+                amount_name: amount_name.into(),
+                texts: texts.map(|field| (field, kind.texts[field as usize])).collect(),
+                keeps_lines: kind.lines,
+                keeps_attributes: kind.attributes,
+            }
+        });
+        let kinds = kinds.collect();
+        Decoder { schema: schema.clone(), kinds, extras }
+    }
+
+    /// Decodes one message. `kind_of_topic` is the kind of events that do not say their own.
+    pub fn decode<'a>(
+        &self,
+        format: Format,
+        bytes: &'a [u8],
+        kind_of_topic: Option<KindId>,
+    ) -> Result<Event<'a>, Reject> {
+        if bytes.len() > MAX_MESSAGE_BYTES {
+            let detail = format!("{} bytes, more than {MAX_MESSAGE_BYTES}", bytes.len());
+            return Err(Reject::new(Reason::MessageTooLarge, detail));
+        }
+        let record = match format {
+            Format::Json => json::read(bytes, &self.extras)?,
+            Format::Protobuf => protobuf::read(bytes)?,
+        };
+        self.judge(&record, kind_of_topic)
+    }
+
+    fn judge<'a>(&self, record: &Record<'a>, kind_of_topic: Option<KindId>) -> Result<Event<'a>, Reject> {
+        let kind_id = self.kind(record, kind_of_topic)?;
+        let kind = &self.kinds[kind_id.0 as usize];
+        let customer = customer(record)?;
+        let id = event_id(record)?;
+        let time = time(record)?;
+        let texts = kind.texts(record)?;
+        let rate = if kind.has_currency() { Rate::find(&self.schema, record, time)? } else { Rate::Base };
+        let number = |field: Field| {
+            let slot = if field.is_of(kind.builtin) { record.slot(field) } else { Slot::Absent };
+            slot.amount(field.name())
+        };
+        if kind.amount != AmountPlace::Field(Field::Amount) {
+            number(Field::Amount)?; // not the kind's amount, but a decimal all the same
+        }
+        let (rating, discount) = (number(Field::Rating)?, number(Field::Discount)?);
+        let (lines, sum) = kind.lines(record, rate, &texts)?;
+        let amount = event_amount(kind, record, rate, sum)?;
+        let attributes = self.attributes(kind, record)?;
+        Ok(Event { kind: kind_id, time, customer, id, amount, texts, rating, discount, lines, attributes })
+    }
+
+    fn kind(&self, record: &Record<'_>, kind_of_topic: Option<KindId>) -> Result<KindId, Reject> {
+        match record.slot(Field::Kind).text(Field::Kind.name())? {
+            Some(name) if !name.is_empty() => self.schema.kind(&name).ok_or_else(|| {
+                Reject::new(Reason::UnknownKind, format!("the kind `{}` is not configured", shortened(&name)))
+            }),
+            _ => kind_of_topic
+                .ok_or_else(|| Reject::new(Reason::UnknownKind, "no `kind`, and the topic is not configured for one")),
+        }
+    }
+
+    fn attributes<'a>(
+        &self,
+        kind: &KindDecoder,
+        record: &Record<'a>,
+    ) -> Result<Vec<(AttributeId, Scalar<'a>)>, Reject> {
+        let mut kept: Vec<(AttributeId, Scalar<'a>)> = Vec::new();
+        let mut take = |name: &str, slot: Slot<'a>| {
+            let value = slot.scalar(name)?;
+            let wanted = if kind.keeps_attributes { self.schema.attribute(name) } else { None };
+            if let Some(id) = wanted {
+                match kept.iter_mut().find(|(known, _)| *known == id) {
+                    Some((_, earlier)) => *earlier = value,
+                    None => kept.push((id, value)),
+                }
+            }
+            Ok(())
+        };
+        match &record.attributes {
+            Parts::Json(slot) => json::read_attributes(*slot, take)?,
+            Parts::Read(attributes) => attributes.iter().try_for_each(|&(name, slot)| take(name, slot))?,
+        }
+        Ok(kept)
+    }
+}
+
+/// The text fields of an event or of its lines, as far as rules read them.
+type Texts<'a> = [Option<Text<'a>>; TextField::ALL.len()];
+
+impl KindDecoder {
+    /// Whether its amounts are money. A rating is none.
+    fn has_currency(&self) -> bool {
+        let is_money = !matches!(self.amount, AmountPlace::None | AmountPlace::Field(Field::Rating));
+        is_money || Field::Currency.is_of(self.builtin)
+    }
+
+    fn texts<'a>(&self, record: &Record<'a>) -> Result<Texts<'a>, Reject> {
+        let mut texts = Texts::default();
+        for &(text, is_kept) in &self.texts {
+            let field = Field::of_text(text);
+            let value = record.slot(field).text(field.name())?;
+            if is_kept {
+                texts[text as usize] = if text == TextField::Query { value.map(lowered) } else { value };
+            }
+        }
+        Ok(texts)
+    }
+
+    fn lines<'a>(
+        &self,
+        record: &Record<'a>,
+        rate: Rate,
+        texts: &Texts<'a>,
+    ) -> Result<(Vec<Line<'a>>, LineSum), Reject> {
+        let (mut lines, mut sum) = (Vec::new(), LineSum::default());
+        if !Field::Items.is_of(self.builtin) {
+            return Ok((lines, sum));
+        }
+        let mut take = |raw: RawLine<'a>| {
+            let line = self.line(&raw, rate, texts)?;
+            sum.n_lines += 1;
+            sum.total += line.amount.map_or(0, |amount| i128::from(amount.0));
+            if self.keeps_lines {
+                lines.push(line);
+            }
+            Ok(())
+        };
+        match &record.items {
+            Parts::Json(slot) => json::read_lines(*slot, take)?,
+            Parts::Read(lines) => lines.iter().try_for_each(|line| take(*line))?,
+        }
+        Ok((lines, sum))
+    }
+
+    fn line<'a>(&self, raw: &RawLine<'a>, rate: Rate, texts: &Texts<'a>) -> Result<Line<'a>, Reject> {
+        let text = |field: LineField, name: &str, inherited: TextField| {
+            let own = raw[field as usize].text(name)?;
+            let is_kept = self.texts.iter().any(|(known, is_kept)| *known == inherited && *is_kept);
+            Ok(if is_kept { own.or_else(|| texts[inherited as usize].clone()) } else { None })
+        };
+        Ok(Line {
+            product: text(LineField::ProductId, "items.product_id", TextField::Product)?,
+            category: text(LineField::Category, "items.category", TextField::Category)?,
+            brand: text(LineField::Brand, "items.brand", TextField::Brand)?,
+            quantity: raw[LineField::Quantity as usize].number("items.quantity")?.unwrap_or(Amount::ONE),
+            amount: line_amount(raw, rate)?,
+            discount: raw[LineField::Discount as usize].amount("items.discount")?,
+        })
+    }
+}
+
+/// The number of an extra field, which is added if it is new.
+fn number_of(name: &str, extras: &mut Vec<Box<str>>) -> u8 {
+    let known = extras.iter().position(|known| **known == *name);
+    let index = known.unwrap_or_else(|| {
+        extras.push(name.into());
+        extras.len() - 1
+    });
+    u8::try_from(index).expect("kinds are numbered in a byte, and each has one amount")
+}
+
+fn customer<'a>(record: &Record<'a>) -> Result<Text<'a>, Reject> {
+    let name = Field::CustomerId.name();
+    let customer = match record.slot(Field::CustomerId) {
+        Slot::Number(text) if is_integer(text) => Some(Cow::Borrowed(if text == "-0" { "0" } else { text })),
+        Slot::Number(_) => {
+            return Err(Reject::new(Reason::Undecodable, format!("`{name}` is a number, but no integer")));
+        }
+        slot => slot.text(name)?,
+    };
+    match customer {
+        Some(customer) if customer.len() > MAX_CUSTOMER_BYTES => Err(too_long(name, &customer, MAX_CUSTOMER_BYTES)),
+        Some(customer) if !customer.is_empty() => Ok(customer),
+        _ => Err(Reject::new(Reason::NoCustomer, "no `customer_id`")),
+    }
+}
+
+fn is_integer(text: &str) -> bool {
+    text.strip_prefix('-').unwrap_or(text).bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn event_id<'a>(record: &Record<'a>) -> Result<Option<Text<'a>>, Reject> {
+    let name = Field::EventId.name();
+    match record.slot(Field::EventId).text(name)? {
+        Some(id) if id.len() > MAX_EVENT_ID_BYTES => Err(too_long(name, &id, MAX_EVENT_ID_BYTES)),
+        id => Ok(id.filter(|id| !id.is_empty())),
+    }
+}
+
+fn too_long(name: &str, text: &str, limit: usize) -> Reject {
+    Reject::new(Reason::IdTooLong, format!("`{name}` has {} bytes, more than {limit}", text.len()))
+}
+
+fn time(record: &Record<'_>) -> Result<Instant, Reject> {
+    let slot = record.slot(Field::Time);
+    let instant = match slot {
+        Slot::Absent => return Err(Reject::new(Reason::BadTime, "no `time`")),
+        Slot::Number(text) => parse_milliseconds(text),
+        Slot::Integer(ms) => in_range(Instant(ms)),
+        Slot::Flag(_) | Slot::List(_) | Slot::Object(_) => return Err(slot.is_not("a time", Field::Time.name())),
+        Slot::Text(text) => parse_rfc3339(text),
+        Slot::Escaped(_) => slot.text(Field::Time.name())?.as_deref().and_then(parse_rfc3339),
+    };
+    instant.ok_or_else(|| {
+        let detail = match slot {
+            Slot::Integer(ms) => format!("`time` {ms} is not in 1970 to 2099"),
+            Slot::Number(text) => format!("`time` {} is not whole milliseconds in 1970 to 2099", shortened(text)),
+            Slot::Text(text) | Slot::Escaped(text) => {
+                format!("`time` {} is not RFC 3339 with an offset in 1970 to 2099", shortened(text))
+            }
+            _ => "no `time`".to_owned(),
+        };
+        Reject::new(Reason::BadTime, detail)
+    })
+}
+
+/// In lower case (Unicode default); borrowed when it is already.
+fn lowered(text: Text<'_>) -> Text<'_> {
+    if text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return text;
+    }
+    let lower = text.to_lowercase();
+    if lower == *text { text } else { Cow::Owned(lower) }
+}
+
+#[cfg(test)]
+mod tests;

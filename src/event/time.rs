@@ -1,0 +1,209 @@
+//! Event time from a record: RFC 3339 with an offset, or whole milliseconds since the epoch.
+//!
+//! Exactly RFC 3339 (a space for the `T` and small letters are part of it), nothing looser: what has no offset or no
+//! seconds is refused. Finer than a millisecond is cut towards the past. A leap second (`:60`) is the second before
+//! it, as `jiff` has it. What always holds: an instant from here lies in 1970-01-01 ≤ t < 2100-01-01.
+
+use super::{Amount, Decimal, Instant};
+
+/// Reads RFC 3339. `None`: not of that form, no such date, or outside the years that events may have.
+pub(super) fn parse_rfc3339(text: &str) -> Option<Instant> {
+    let bytes = text.as_bytes();
+    let (head, rest) = bytes.split_at_checked(19)?;
+    let separated = head[4] == b'-' && head[7] == b'-' && head[13] == b':' && head[16] == b':';
+    if !separated || !matches!(head[10], b'T' | b't' | b' ') {
+        return None;
+    }
+    let year = two_digits(head, 0)? * 100 + two_digits(head, 2)?;
+    let (month, day) = (two_digits(head, 5)?, two_digits(head, 8)?);
+    let (hour, minute, second) = (two_digits(head, 11)?, two_digits(head, 14)?, two_digits(head, 17)?);
+    if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
+        return None;
+    }
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let (ms, rest) = parse_fraction(rest)?;
+    let offset_minutes = parse_offset(rest)?;
+    let minutes = (days_from_epoch(year, month, day) * 24 + hour) * 60 + minute - offset_minutes;
+    in_range(Instant((minutes * 60 + second.min(59)) * 1_000 + ms))
+}
+
+/// Reads a number of milliseconds; written as `1.7e12` or with `.0` it is still whole. `None`: not whole, or
+/// outside the years that events may have.
+pub(super) fn parse_milliseconds(text: &str) -> Option<Instant> {
+    if let Ok(ms) = text.parse() {
+        return in_range(Instant(ms));
+    }
+    let exact = Decimal::parse(text).ok()?;
+    let Amount(rounded) = exact.round().ok()?;
+    let is_whole = exact.scale <= 0; // trailing zeros are not part of the mantissa
+    is_whole.then_some(Instant(rounded / Amount::ONE.0)).and_then(in_range)
+}
+
+/// The instant, if events may have it.
+pub(super) fn in_range(instant: Instant) -> Option<Instant> {
+    (Instant::ORIGIN <= instant && instant < Instant::END).then_some(instant)
+}
+
+fn two_digits(bytes: &[u8], at: usize) -> Option<i64> {
+    let (tens, ones) = (bytes[at].wrapping_sub(b'0'), bytes[at + 1].wrapping_sub(b'0'));
+    (tens <= 9 && ones <= 9).then_some(i64::from(tens * 10 + ones))
+}
+
+/// `.123456` cut to milliseconds, or nothing.
+fn parse_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
+    let Some((b'.', digits)) = text.split_first() else {
+        return Some((0, text));
+    };
+    let n_digits = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = digits.split_at(n_digits);
+    if digits.is_empty() {
+        return None;
+    }
+    let digit = |index: usize| digits.get(index).map_or(0, |byte| i64::from(byte - b'0'));
+    Some((digit(0) * 100 + digit(1) * 10 + digit(2), rest))
+}
+
+/// `Z` or `+02:00`, in minutes.
+fn parse_offset(text: &[u8]) -> Option<i64> {
+    match text {
+        [b'Z' | b'z'] => Some(0),
+        [sign @ (b'+' | b'-'), rest @ ..] if rest.len() == 5 && rest[2] == b':' => {
+            let (hours, minutes) = (two_digits(rest, 0)?, two_digits(rest, 3)?);
+            let minutes = (hours <= 23 && minutes <= 59).then_some(hours * 60 + minutes)?;
+            Some(if *sign == b'-' { -minutes } else { minutes })
+        }
+        _ => None,
+    }
+}
+
+fn days_in_month(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days since 1970-01-01 of a date of the Gregorian calendar: years are counted from March, so that the leap day is
+/// the last of its year, and in cycles of 400 years, which have 146 097 days.
+fn days_from_epoch(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (cycle, year_of_cycle) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_cycle = year_of_cycle * 365 + year_of_cycle / 4 - year_of_cycle / 100 + day_of_year;
+    cycle * 146_097 + day_of_cycle - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn by_jiff(text: &str) -> Option<Instant> {
+        let timestamp: jiff::Timestamp = text.parse().ok()?;
+        in_range(Instant(timestamp.as_nanosecond().div_euclid(1_000_000) as i64))
+    }
+
+    #[test]
+    fn rfc_3339_is_read_to_the_millisecond() {
+        for (text, ms) in [
+            ("2026-01-03T09:12:44.120Z", 1_767_431_564_120),
+            ("2026-01-03T09:12:44.1209999999999999Z", 1_767_431_564_120),
+            ("2026-01-03t09:12:44.12z", 1_767_431_564_120),
+            ("2026-01-03 11:12:44.12+02:00", 1_767_431_564_120),
+            ("2026-01-02T23:12:44.12-10:00", 1_767_431_564_120),
+            ("1970-01-01T00:00:00-00:00", 0),
+            ("1970-01-01T23:59:00+23:59", 0),
+            ("2016-12-31T23:59:60.5Z", 1_483_228_799_500),
+            ("2000-02-29T00:00:00Z", 951_782_400_000),
+            ("2099-12-31T23:59:59.9999Z", Instant::END.0 - 1),
+        ] {
+            assert_eq!(parse_rfc3339(text), Some(Instant(ms)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_rfc_3339_or_out_of_range_is_refused() {
+        for text in [
+            "",
+            "2026-01-03",
+            "2026-01-03T09:12:44",
+            "2026-01-03T09:12Z",
+            "2026-01-03T09:12:44.Z",
+            "2026-01-03T09:12:44,5Z",
+            "2026-01-03T09:12:44+2:00",
+            "2026-01-03T09:12:44+0200",
+            "2026-01-03T09:12:44+02",
+            "2026-01-03T09:12:44+24:00",
+            "2026-01-03T09:12:44+02:60",
+            "2026-01-03T09:12:44Z[UTC]",
+            "2026-01-03T09:12:44Z ",
+            " 2026-01-03T09:12:44Z",
+            "2026-1-03T09:12:44Z",
+            "20260103T091244Z",
+            "2026-13-01T00:00:00Z",
+            "2026-00-01T00:00:00Z",
+            "2026-02-29T00:00:00Z",
+            "1900-02-29T00:00:00Z",
+            "2026-04-31T00:00:00Z",
+            "2026-01-00T00:00:00Z",
+            "2026-01-03T24:00:00Z",
+            "2026-01-03T09:60:44Z",
+            "2026-01-03T09:12:61Z",
+            "1969-12-31T23:59:59.9999Z",
+            "1970-01-01T00:00:00+00:01",
+            "2100-01-01T00:00:00Z",
+            "2099-12-31T23:59:59-00:01",
+            "1767431564120",
+            "２026-01-03T09:12:44Z",
+        ] {
+            assert_eq!(parse_rfc3339(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn milliseconds_are_whole_and_in_range() {
+        for (text, ms) in [("0", 0), ("1767431564120", 1_767_431_564_120), ("1.5e3", 1_500), ("1500.0", 1_500)] {
+            assert_eq!(parse_milliseconds(text), Some(Instant(ms)), "{text}");
+        }
+        for text in ["-1", "1.5", "4102444800000", "99999999999999999999", "1e999999999", "1e-3", ""] {
+            assert_eq!(parse_milliseconds(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_jiff(
+            ns in 0_i128..4_102_444_800_000_000_000, places in 0_usize..=9, offset in -1_439_i32..=1_439, bare in any::<bool>(),
+        ) {
+            let offset = if bare { 0 } else { offset };
+            let local = jiff::Timestamp::from_nanosecond(ns).expect("in range").to_zoned(
+                jiff::tz::Offset::from_seconds(offset * 60).expect("in range").to_time_zone(),
+            );
+            let seconds = local.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+            let fraction = &local.strftime("%9f").to_string()[..places];
+            let point = if places > 0 { "." } else { "" };
+            let zone = if bare { "Z".to_owned() } else { local.strftime("%:z").to_string() };
+            let text = format!("{seconds}{point}{fraction}{zone}");
+            prop_assert_eq!(parse_rfc3339(&text), by_jiff(&text), "{}", text);
+            if places >= 3 {
+                prop_assert_eq!(parse_rfc3339(&text), Some(Instant((ns / 1_000_000) as i64)));
+            }
+        }
+
+        #[test]
+        fn whatever_is_taken_jiff_takes_alike(
+            text in "(19|20)[0-9]{2}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{1,9})?([Zz]|[+-][0-2][0-9]:[0-6][0-9])",
+        ) {
+            match parse_rfc3339(&text) {
+                Some(instant) => prop_assert_eq!(Some(instant), by_jiff(&text), "{}", text),
+                // jiff allows offsets past a day's end.
+                None => prop_assert!(by_jiff(&text).is_none() || parse_offset(&text.as_bytes()[text.len() - 6..]).is_none()),
+            }
+        }
+    }
+}

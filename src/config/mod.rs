@@ -1,4 +1,4 @@
 //! From TOML to a checked configuration, or everything that is wrong with it, each with its place. Starts nothing.
 
-mod quantity;
+pub mod quantity;
 pub mod service;

@@ -80,6 +80,8 @@ pub enum Error {
     Temporary(io::Error),
     #[error("writing the rejects: {0}")]
     Rejects(io::Error),
+    #[error("{file} cannot be written: {error}")]
+    Output { file: String, error: io::Error },
     #[error("writing the changes: {0}")]
     Changes(io::Error),
 }

@@ -84,6 +84,6 @@ fn pack(number: u64, n_bytes: u64, line: &[u8], payload: &mut Vec<u8>) {
 
 fn unpack(payload: &[u8]) -> (u64, u64, &[u8]) {
     let (numbers, line) = payload.split_at(16);
-    let number = |range| u64::from_le_bytes(<[u8]>::try_into(&numbers[range]).expect("eight of sixteen bytes"));
-    (number(0..8), number(8..16), line)
+    let number = |at: usize| u64::from_le_bytes(numbers[at..at + 8].try_into().expect("eight of sixteen bytes"));
+    (number(0), number(8), line)
 }

@@ -1,8 +1,17 @@
 //! One instance at work. Here so far: the wall clock it goes by, and what it tells others about itself while it runs.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs shards: clocks, threads, files, log"
+)]
+
 pub mod replay;
 pub mod status;
+pub mod stop;
 pub mod wall;
 
 pub use status::{Phase, Status};
+pub use stop::Stop;
 pub use wall::{Driven, Wall};

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::event;
 use crate::rules::Plan;
 
 /// A pipeline that did not say anything for so long does not work any more.
@@ -61,6 +62,9 @@ pub struct Status {
     n_assigned: AtomicU64,
     n_restored: AtomicU64,
     n_events: AtomicU64,
+    n_records: AtomicU64,
+    /// The least of the shards' clocks, in ms.
+    clock_ms: AtomicI64,
     n_customers: AtomicU64,
     /// Why it is not ready, or ended: one line for people.
     detail: Mutex<String>,
@@ -77,6 +81,8 @@ impl Default for Status {
             n_assigned: AtomicU64::new(0),
             n_restored: AtomicU64::new(0),
             n_events: AtomicU64::new(0),
+            n_records: AtomicU64::new(0),
+            clock_ms: AtomicI64::new(0),
             n_customers: AtomicU64::new(0),
             detail: Mutex::default(),
             plan: Mutex::default(),
@@ -109,6 +115,16 @@ impl Status {
     /// Counts events that were folded.
     pub fn add_events(&self, n: u64) {
         self.n_events.fetch_add(n, Relaxed);
+    }
+
+    /// Counts records that were taken from the inputs and dealt with, whatever became of them.
+    pub fn add_records(&self, n: u64) {
+        self.n_records.fetch_add(n, Relaxed);
+    }
+
+    /// The least of the clocks of this instance's shards, after everyone due at or before it was judged.
+    pub fn set_clock(&self, clock: event::Instant) {
+        self.clock_ms.store(clock.0, Relaxed);
     }
 
     pub fn set_customers(&self, n: u64) {
@@ -166,6 +182,15 @@ impl Status {
 
     pub fn n_events(&self) -> u64 {
         self.n_events.load(Relaxed)
+    }
+
+    pub fn n_records(&self) -> u64 {
+        self.n_records.load(Relaxed)
+    }
+
+    /// See [`Status::set_clock`]; 1970 before the first.
+    pub fn clock(&self) -> event::Instant {
+        event::Instant(self.clock_ms.load(Relaxed))
     }
 
     pub fn n_customers(&self) -> u64 {

@@ -100,16 +100,27 @@ pub fn condition(plan: &Plan, facts: &mut impl Facts, condition_: &Condition, at
             verdict
         }
         Condition::Not(inner) => condition(plan, facts, inner, at).not(),
-        Condition::All(parts) => parts
-            .iter()
-            .map(|part| condition(plan, facts, part, at))
-            .reduce(Verdict::and)
-            .unwrap_or(Verdict::forever(true)),
-        Condition::Any(parts) => parts
-            .iter()
-            .map(|part| condition(plan, facts, part, at))
-            .reduce(Verdict::or)
-            .unwrap_or(Verdict::forever(false)),
+        Condition::All(parts) => {
+            let mut verdict = Verdict::forever(true);
+            for part in parts {
+                verdict = verdict.and(condition(plan, facts, part, at));
+                // One part that never holds settles it; the others are not looked at.
+                if verdict == Verdict::forever(false) {
+                    break;
+                }
+            }
+            verdict
+        }
+        Condition::Any(parts) => {
+            let mut verdict = Verdict::forever(false);
+            for part in parts {
+                verdict = verdict.or(condition(plan, facts, part, at));
+                if verdict == Verdict::forever(true) {
+                    break;
+                }
+            }
+            verdict
+        }
     }
 }
 

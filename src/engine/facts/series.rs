@@ -376,3 +376,103 @@ fn decode_values(count: i64, reader: &mut Reader) -> Vec<ValueCount> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{KindId, TextField};
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    const WINDOW: Span = Span(25_600_000);
+
+    fn plan_series() -> plan::Series {
+        plan::Series {
+            kind: KindId(0),
+            filter: None,
+            longest_window: WINDOW,
+            buckets: plan::Columns { sum: true, max: true, min: true },
+            totals: plan::Totals { count: true, sum: true, max: true, min: true, days: true, first: true, last: true },
+            values: vec![TextField::Category],
+        }
+    }
+
+    /// Time in seconds, amount, value.
+    type Event = (i64, i64, u32);
+
+    fn fold_all(layout: &Layout, events: &[Event], round_trip_each: usize) -> Series {
+        let mut series = Series::default();
+        series.clear(layout);
+        for (index, &(second, amount, value)) in events.iter().enumerate() {
+            let time = Instant(second * 1_000);
+            let entry = Entry { amount, values: vec![vec![value]] };
+            series.fold(layout, time, second / 86_400, &entry);
+            if index % round_trip_each == 0 {
+                series = round_trip(layout, &series);
+            }
+        }
+        series
+    }
+
+    fn round_trip(layout: &Layout, series: &Series) -> Series {
+        let mut bytes = Vec::new();
+        series.encode(layout, &mut bytes);
+        let mut back = Series::default();
+        back.decode(layout, &bytes);
+        back
+    }
+
+    /// The definition of SPEC 8, from the whole set of events at once.
+    fn naive(layout: &Layout, events: &[Event]) -> BTreeMap<(bool, i64), (i64, i64)> {
+        let mut times: Vec<i64> = events.iter().map(|(second, _, _)| second * 1_000).collect();
+        times.sort_unstable();
+        times.dedup();
+        let oldest_exact = times[times.len().saturating_sub(EXACT_BUCKETS_MAX)];
+        let mut buckets = BTreeMap::new();
+        for (second, amount, _) in events {
+            let time = second * 1_000;
+            let is_exact = time >= oldest_exact;
+            let time = if is_exact { time } else { Instant(time).floor(layout.cell()).0 };
+            let bucket: &mut (i64, i64) = buckets.entry((is_exact, time)).or_default();
+            *bucket = (bucket.0 + 1, bucket.1 + amount);
+        }
+        buckets
+    }
+
+    fn check(events: &[Event], shuffled: &[Event]) -> Result<(), TestCaseError> {
+        let plan = plan_series();
+        let layout = Layout { plan: &plan, resolution: Span::SECOND, base: Instant(0) };
+        let series = fold_all(&layout, events, 50);
+        prop_assert_eq!(&series, &fold_all(&layout, shuffled, 70));
+        prop_assert_eq!(&series, &round_trip(&layout, &series));
+        let kept: Vec<(i64, i64, i64)> =
+            series.buckets.iter().map(|bucket| (bucket.time.0, bucket.count, bucket.sum)).collect();
+        let expected: Vec<(i64, i64, i64)> =
+            naive(&layout, events).into_iter().map(|((_, time), (count, sum))| (time, count, sum)).collect();
+        prop_assert_eq!(kept, expected);
+        Ok(())
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        (0_i64..30_000, prop_oneof![-500_i64..500, (1_i64..900).prop_map(|cents| cents * 100)], 0_u32..6)
+    }
+
+    fn shuffled(n: std::ops::Range<usize>) -> impl Strategy<Value = (Vec<Event>, Vec<Event>)> {
+        prop::collection::vec(event(), n).prop_flat_map(|events| (Just(events.clone()), Just(events).prop_shuffle()))
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_of_events_gives_the_same_series((events, shuffled) in shuffled(1..60)) {
+            check(&events, &shuffled)?;
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+        #[test]
+        fn so_it_does_past_the_exact_buckets((events, shuffled) in shuffled(1_200..2_500)) {
+            check(&events, &shuffled)?;
+        }
+    }
+}

@@ -1,0 +1,36 @@
+# What people do daily. `just` alone lists it.
+
+_list:
+    @just --list --unsorted
+
+# The pipeline on real events, in one terminal, nothing else running
+demo *args:
+    cargo run --release -- demo {{args}}
+
+# Every test; fetches Apache Kafka (and Java) when they are not there
+test *args:
+    scripts/test {{args}}
+
+# All that CI asks
+ci:
+    .ci/run
+
+# Quick: does it compile, are there warnings
+check:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Bring the sources into form
+fmt:
+    cargo fmt --all
+
+# Licences and versions of dependencies
+deny:
+    scripts/deny.sh
+
+# A year of the shop through the first rules
+replay rules="config/segments.toml" events="data/online-retail.jsonl.zst":
+    cargo run --release -- replay -c {{rules}} {{events}} --changes changes.jsonl
+
+# Write expected texts of tests anew (then read the diff)
+bless *args:
+    UPDATE_EXPECT=1 cargo test --workspace {{args}}

@@ -3,6 +3,13 @@
 //!
 //! One file (or folder) a command, each with `pub struct Args` and `pub fn run(args: Args) -> Exit`.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "runs the program: files, threads, terminal, log"
+)]
+
 pub mod exit;
 mod fault;
 pub mod generate;

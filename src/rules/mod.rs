@@ -4,7 +4,22 @@
 //! clocks, no threads, no logging.
 
 pub mod calendar;
+pub mod place;
+
+pub mod diagnostic;
+
+pub mod units;
+
+pub mod ast;
+mod lexer;
+pub mod parser;
+
+pub mod declared;
+
+pub mod check;
+
 pub mod plan;
 pub mod verdict;
 
+pub use check::compile;
 pub use plan::Plan;

@@ -57,6 +57,9 @@ pub enum Code {
     TooLargeNumbers,
     NotACondition,
     FieldWithField,
+    BadSetting,
+    ReservedSetting,
+    BadSecret,
     AlwaysHolds,
     NeverHolds,
     Unreachable,
@@ -64,11 +67,13 @@ pub enum Code {
     FieldNotOfKind,
     UnusedScore,
     OddDate,
+    InTheClear,
+    NoSnapshots,
 }
 
 impl Code {
     /// Every code with its stable number, in the order of the numbers.
-    pub const ALL: [(Code, &'static str); 50] = [
+    pub const ALL: [(Code, &'static str); 55] = [
         (Code::Unreadable, "E0101"),
         (Code::TooLarge, "E0102"),
         (Code::NotToml, "E0103"),
@@ -112,6 +117,9 @@ impl Code {
         (Code::TooLargeNumbers, "E0510"),
         (Code::NotACondition, "E0511"),
         (Code::FieldWithField, "E0512"),
+        (Code::BadSetting, "E0601"),
+        (Code::ReservedSetting, "E0602"),
+        (Code::BadSecret, "E0603"),
         (Code::AlwaysHolds, "W0601"),
         (Code::NeverHolds, "W0602"),
         (Code::Unreachable, "W0603"),
@@ -119,6 +127,8 @@ impl Code {
         (Code::FieldNotOfKind, "W0605"),
         (Code::UnusedScore, "W0606"),
         (Code::OddDate, "W0607"),
+        (Code::InTheClear, "W0701"),
+        (Code::NoSnapshots, "W0702"),
     ];
 
     pub fn number(self) -> &'static str {

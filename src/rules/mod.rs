@@ -3,7 +3,6 @@
 //! Stages, each with its own types: parse → resolve → type check → plan → verdict. This room is pure: no I/O, no
 //! clocks, no threads, no logging.
 
-pub mod calendar;
 pub mod place;
 
 pub mod diagnostic;
@@ -19,6 +18,8 @@ pub mod declared;
 pub mod check;
 
 pub mod plan;
+
+pub mod calendar;
 pub mod verdict;
 
 pub use check::compile;

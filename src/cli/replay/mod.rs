@@ -13,10 +13,12 @@ use std::sync::atomic::AtomicU64;
 
 use super::exit::Exit;
 use super::terminal;
-use crate::config::quantity;
+use crate::config::rules;
 use crate::event::{Instant, Span};
 use crate::pipeline::replay::{self, Error, Options, source};
 use crate::rules::Plan;
+use crate::rules::diagnostic::Diagnostic;
+use crate::rules::units::parse_span;
 
 /// Changes, and with --sort the files, each may take so much memory before they go to temporary files.
 const SORT_BYTES_MAX: usize = 256 << 20;
@@ -67,7 +69,16 @@ pub fn run(args: Args) -> Exit {
         eprintln!("error: {complaint}");
         return Exit::Usage;
     }
-    let Some(plan) = super::rules::load(&args.config) else { return Exit::Usage };
+    let plan = match rules::load(&args.config) {
+        Ok(loaded) => {
+            complain(&loaded.warnings);
+            loaded.plan
+        }
+        Err(diagnostics) => {
+            complain(&diagnostics);
+            return Exit::Usage;
+        }
+    };
     match args.replay(&Arc::new(plan)) {
         Ok(()) => Exit::Fine,
         // Whoever read the changes has seen enough.
@@ -136,6 +147,14 @@ impl Args {
     }
 }
 
+fn complain(diagnostics: &[Diagnostic]) {
+    for diagnostic in diagnostics {
+        let severity = if diagnostic.is_error() { "error" } else { "warning" };
+        let (file, line) = (&diagnostic.place.file.path, diagnostic.place.line());
+        eprintln!("{severity}[{}]: {file}:{line}: {}", diagnostic.code.number(), diagnostic.title);
+    }
+}
+
 fn create(path: &Path) -> Result<BufWriter<File>, Error> {
     match File::create(path) {
         Ok(file) => Ok(BufWriter::with_capacity(1 << 16, file)),
@@ -162,7 +181,7 @@ fn instant(text: &str) -> Result<Instant, String> {
 }
 
 fn span(text: &str) -> Result<Span, String> {
-    quantity::span(text).ok_or_else(|| "not a duration such as 5s or 1m30s".to_owned())
+    parse_span(text).map_err(|error| error.explain().to_owned())
 }
 
 #[cfg(test)]

@@ -27,7 +27,9 @@ pub fn start(options: &Options, is_quiet: bool) -> Option<Bar> {
     let sizes = options.files.iter().map(|file| fs::metadata(file).ok().filter(fs::Metadata::is_file));
     let total: Option<u64> = sizes.map(|size| size.map(|size| size.len())).sum();
     let bar = match total {
-        Some(total) => ProgressBar::new(total).with_style(style("{bar:40} {percent:>3} %  {bytes_per_sec}  {eta} left")),
+        Some(total) => {
+            ProgressBar::new(total).with_style(style("{bar:40} {percent:>3} %  {bytes_per_sec}  {eta} left"))
+        }
         None => ProgressBar::new_spinner().with_style(style("{spinner} {bytes} read  {bytes_per_sec}")),
     };
     let is_done = Arc::new(AtomicBool::new(false));

@@ -54,8 +54,7 @@ fn events(summary: &Summary) -> String {
 
 fn rejects(summary: &Summary) -> String {
     let total = number(summary.n_rejects_total());
-    let parts: Vec<String> =
-        summary.rejects().map(|(reason, n)| format!("{} {reason}", number(n))).collect();
+    let parts: Vec<String> = summary.rejects().map(|(reason, n)| format!("{} {reason}", number(n))).collect();
     if parts.is_empty() { total } else { format!("{total} ({})", parts.join(", ")) }
 }
 

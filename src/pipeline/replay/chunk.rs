@@ -151,7 +151,11 @@ mod tests {
         for chunk_bytes in [1, 7, 64, 700] {
             let found = chunks(&text, chunk_bytes, 10);
             let too_long: Vec<_> = found.iter().filter(|chunk| matches!(chunk, Chunk::TooLong { .. })).collect();
-            assert_eq!(too_long, [&Chunk::TooLong { start: vec![b'x'; 10], n_bytes: 1000, number: None }], "{chunk_bytes}");
+            assert_eq!(
+                too_long,
+                [&Chunk::TooLong { start: vec![b'x'; 10], n_bytes: 1000, number: None }],
+                "{chunk_bytes}"
+            );
             let rest: Vec<u8> = found
                 .iter()
                 .filter_map(|chunk| if let Chunk::Lines(bytes) = chunk { Some(&bytes[..]) } else { None })

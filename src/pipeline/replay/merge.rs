@@ -28,10 +28,20 @@ const BEFORE_ALL: Instant = Instant(i64::MIN);
 /// What the merge hears of a file.
 pub enum FromFile {
     /// Chunks may come in any order.
-    Chunk { file: u32, number: u64, decoded: Decoded },
+    Chunk {
+        file: u32,
+        number: u64,
+        decoded: Decoded,
+    },
     /// Chunks 0 to `n_chunks - 1` are all there is.
-    End { file: u32, n_chunks: u64 },
-    Failed { file: u32, error: io::Error },
+    End {
+        file: u32,
+        n_chunks: u64,
+    },
+    Failed {
+        file: u32,
+        error: io::Error,
+    },
 }
 
 /// A file that is being merged.

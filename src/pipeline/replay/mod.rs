@@ -106,7 +106,8 @@ pub fn run(
         return Err(error);
     }
     let shards = shards.map_err(Error::Temporary)?;
-    let (names, files): (Vec<String>, Vec<FileSummary>) = files.into_iter().map(|file| (file.name, file.summary)).unzip();
+    let (names, files): (Vec<String>, Vec<FileSummary>) =
+        files.into_iter().map(|file| (file.name, file.summary)).unzip();
     let mut summary = Summary::new(plan, files);
     (summary.n_not_read, summary.n_rejects) = (n_not_read, n_rejects);
     let sorted = shards.into_iter().map(|shard| summary.add(shard));

@@ -4,14 +4,16 @@
 
 use std::io::{self, Write};
 use std::num::NonZero;
+use std::sync::Arc;
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::Error;
-use super::packed::unpack;
+use super::packed::{self, unpack};
 use super::spill::Merged;
-use crate::pipeline::message;
+use crate::event::Format;
+use crate::pipeline::message::{Messages, Origin};
 use crate::rules::Plan;
 
 /// So many packed bytes are encoded at a time.
@@ -25,17 +27,21 @@ struct Block {
     ends: Vec<(u32, u32)>,
 }
 
+/// Of change ids: the same history replayed again has the same ones.
+const NAMESPACE: &str = "replay";
+
 /// A block, and where its lines go.
 type Task = (Block, Sender<Vec<u8>>);
 
 /// Encodes and writes everything in `changes`; `files` are the names of the replay's files.
 pub fn write(
-    plan: &Plan,
+    plan: &Arc<Plan>,
     files: &[String],
     changes: Merged,
     n_threads: NonZero<usize>,
     out: &mut (dyn Write + Send),
 ) -> Result<(), Error> {
+    let messages = &Messages::new(plan.clone(), Format::Json, NAMESPACE);
     let n_waiting = 2 * n_threads.get();
     let (to_encode, tasks) = bounded::<Task>(n_waiting);
     let (to_write, in_order) = bounded(n_waiting);
@@ -46,7 +52,7 @@ pub fn write(
             scope.spawn(move || {
                 for (block, lines) in tasks {
                     // When the writer is gone, it says why.
-                    lines.send(encode(plan, files, &block)).ok();
+                    lines.send(encode(messages, files, &block)).ok();
                 }
             });
         }
@@ -57,11 +63,7 @@ pub fn write(
 }
 
 /// Cuts the changes into blocks and deals them out, until the writer is gone.
-fn deal(
-    mut changes: Merged,
-    to_encode: Sender<Task>,
-    to_write: Sender<Receiver<Vec<u8>>>,
-) -> io::Result<()> {
+fn deal(mut changes: Merged, to_encode: Sender<Task>, to_write: Sender<Receiver<Vec<u8>>>) -> io::Result<()> {
     let mut block = Block::default();
     loop {
         let is_last = match changes.next()? {
@@ -89,20 +91,18 @@ fn write_in_order(in_order: &Receiver<Receiver<Vec<u8>>>, out: &mut (dyn Write +
     out.flush()
 }
 
-fn encode(plan: &Plan, files: &[String], block: &Block) -> Vec<u8> {
+fn encode(messages: &Messages, files: &[String], block: &Block) -> Vec<u8> {
     let mut lines = Vec::with_capacity(block.bytes.len() * 8);
     let mut start = 0;
     for &(key_end, payload_end) in &block.ends {
         let (key_end, payload_end) = (key_end as usize, payload_end as usize);
         let (change, origin) = unpack(&block.bytes[start..key_end], &block.bytes[key_end..payload_end]);
-        let origin = origin.as_ref().map(|origin| message::Origin::File {
-            file: &files[origin.file as usize],
-            line: origin.line,
-            event_id: origin.event_id.as_deref(),
+        let origin = origin.map_or(Origin::Nothing, |packed::Origin { file, line }| Origin::Line {
+            file: &files[file as usize],
+            line,
         });
         // There is no wall clock in a replay, and the same files give the same bytes: published when it was true.
-        let published_at = change.effective_at;
-        message::encode_json(plan, &change, origin, published_at, &mut lines);
+        messages.append_change(&change, origin, Some(change.effective_at), &mut lines);
         lines.push(b'\n');
         start = payload_end;
     }

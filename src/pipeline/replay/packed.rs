@@ -8,13 +8,12 @@ use crate::event::Instant;
 use crate::rules::plan::{ComparisonId, DimensionId, SegmentId};
 
 /// The record that made the engine look.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin {
     /// Index into the files of the replay.
     pub file: u32,
     /// From 1.
     pub line: u64,
-    pub event_id: Option<Box<str>>,
 }
 
 /// Appends the key of `change` to `key`: the instant, the customer with an end that sorts before any of its
@@ -37,7 +36,7 @@ pub fn ordered(instant: Instant) -> [u8; 8] {
 }
 
 /// Appends everything of `change` that its key does not say.
-pub fn pack(change: &Change, origin: Option<&Origin>, payload: &mut Vec<u8>) {
+pub fn pack(change: &Change, origin: Option<Origin>, payload: &mut Vec<u8>) {
     payload.push(change.dimension.0);
     payload.push(cause_number(change.cause));
     put_segment(change.from, payload);
@@ -55,7 +54,6 @@ pub fn pack(change: &Change, origin: Option<&Origin>, payload: &mut Vec<u8>) {
     if let Some(origin) = origin {
         put_number(1 + u64::from(origin.file), payload);
         put_number(origin.line, payload);
-        put_text(origin.event_id.as_deref().unwrap_or_default(), payload);
     } else {
         put_number(0, payload);
     }
@@ -71,10 +69,7 @@ pub fn unpack(key: &[u8], payload: &[u8]) -> (Change, Option<Origin>) {
     let from_since = bytes.number().checked_sub(1).map(|since| Instant(since as i64));
     let evidence = (0..bytes.number()).map(|_| bytes.evidence()).collect();
     let standing = (0..bytes.number()).map(|_| bytes.segment()).collect();
-    let origin = bytes.number().checked_sub(1).map(|file| {
-        let (line, event_id) = (bytes.number(), bytes.text());
-        Origin { file: file as u32, line, event_id: Some(event_id).filter(|id| !id.is_empty()) }
-    });
+    let origin = bytes.number().checked_sub(1).map(|file| Origin { file: file as u32, line: bytes.number() });
     let change =
         Change { customer, sequence, dimension, from, to, from_since, effective_at, cause, evidence, standing };
     (change, origin)
@@ -204,12 +199,7 @@ mod tests {
     }
 
     fn any_origin() -> impl Strategy<Value = Option<Origin>> {
-        let origin = (any::<u16>(), any::<u64>(), prop::option::of(".{1,5}"));
-        prop::option::of(origin.prop_map(|(file, line, event_id)| Origin {
-            file: file.into(),
-            line,
-            event_id: event_id.map(Into::into),
-        }))
+        prop::option::of((any::<u16>(), any::<u64>()).prop_map(|(file, line)| Origin { file: file.into(), line }))
     }
 
     fn key(change: &Change) -> Vec<u8> {
@@ -222,7 +212,7 @@ mod tests {
         #[test]
         fn what_is_packed_comes_back(change in any_change(), origin in any_origin()) {
             let mut payload = Vec::new();
-            pack(&change, origin.as_ref(), &mut payload);
+            pack(&change, origin, &mut payload);
             prop_assert_eq!(unpack(&key(&change), &payload), (change, origin));
         }
 

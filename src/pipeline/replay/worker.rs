@@ -14,7 +14,7 @@ use super::packed::{Origin, pack, pack_key};
 use super::reader::Raw;
 use super::spill::{Sorted, Sorter};
 use crate::engine::{Cause, Change, Outcome, Progress, Shard};
-use crate::event::{Decoder, Event, Instant, Span};
+use crate::event::{Decoder, Instant, Span};
 
 /// Judgements between two looks at what they brought, so that an hour in which everybody is due fits into memory.
 const ADVANCE_BUDGET: usize = 4_096;
@@ -117,7 +117,7 @@ impl Worker {
             }
             if !changes.is_empty() {
                 let line = part.decoded.borrow_owner().line_number(part.n_lines_before, *line);
-                self.kept.keep(changes, Some(&origin(part.file, line, event)))?;
+                self.kept.keep(changes, Some(Origin { file: part.file, line }))?;
             }
         }
         while self.shard.advance(job.clock, ADVANCE_BUDGET, changes) == Progress::More {
@@ -139,10 +139,6 @@ impl Worker {
     }
 }
 
-fn origin(file: u32, line: u64, event: &Event<'_>) -> Origin {
-    Origin { file, line, event_id: event.id.as_deref().filter(|id| !id.is_empty()).map(Into::into) }
-}
-
 impl Kept {
     /// `memory_bytes_max` bounds the changes that are held in memory.
     pub fn new(memory_bytes_max: usize) -> Kept {
@@ -157,7 +153,7 @@ impl Kept {
     }
 
     /// Empties `changes`. Those that an event caused get its `origin`.
-    fn keep(&mut self, changes: &mut Vec<Change>, origin: Option<&Origin>) -> io::Result<()> {
+    fn keep(&mut self, changes: &mut Vec<Change>, origin: Option<Origin>) -> io::Result<()> {
         for change in changes.drain(..) {
             let is_of_event = matches!(change.cause, Cause::Event | Cause::LateEvent);
             self.key.clear();

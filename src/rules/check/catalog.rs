@@ -1,8 +1,7 @@
 //! What the rules need, each thing once: series, features, comparisons, attributes, and which fields decoders keep.
 //! Grows while expressions are checked; ids are given in the order of first use.
 
-use std::collections::{BTreeSet, HashMap};
-use std::hash::Hash;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{AttributeId, KindId, Span, TextField};
 use crate::rules::plan::{
@@ -29,9 +28,9 @@ pub struct Catalog {
     pub reads: Vec<Reads>,
     /// More of something than ids can count; the plan must not be used.
     pub overflowed: bool,
-    series_ids: HashMap<(KindId, Option<Filter>), SeriesId>,
-    feature_ids: HashMap<Feature, FeatureId>,
-    comparison_ids: HashMap<(Box<str>, Test), ComparisonId>,
+    series_ids: BTreeMap<(KindId, Option<Filter>), SeriesId>,
+    feature_ids: BTreeMap<Feature, FeatureId>,
+    comparison_ids: BTreeMap<(Box<str>, Test), ComparisonId>,
 }
 
 impl Catalog {
@@ -148,8 +147,8 @@ impl Catalog {
     }
 }
 
-fn intern<K: Eq + Hash, V, Id: Copy>(
-    ids: &mut HashMap<K, Id>,
+fn intern<K: Ord, V, Id: Copy>(
+    ids: &mut BTreeMap<K, Id>,
     values: &mut Vec<V>,
     key: K,
     value: V,

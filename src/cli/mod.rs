@@ -13,6 +13,7 @@ mod check;
 pub mod diagnostics;
 pub mod exit;
 mod fault;
+pub mod generate;
 mod replay;
 mod rules;
 pub mod terminal;
@@ -44,6 +45,8 @@ enum Command {
     Replay(replay::Args),
     /// Say everything that is wrong with a configuration, and what it does
     Check(check::Args),
+    /// Write the events of a made-up shop, for trying out rules and for measuring
+    Generate(generate::Args),
 }
 
 /// Runs the command that the process was started with.
@@ -57,6 +60,7 @@ pub fn main() -> ExitCode {
     let exit = match cli.command {
         Command::Replay(args) => replay::run(args),
         Command::Check(args) => check::run(args),
+        Command::Generate(args) => generate::run(args),
     };
     exit.into()
 }

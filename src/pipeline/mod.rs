@@ -13,6 +13,7 @@ pub mod message;
 mod placement;
 mod record;
 mod settings;
+pub mod replay;
 pub mod status;
 pub mod stop;
 pub mod wall;

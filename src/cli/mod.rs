@@ -6,7 +6,6 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
-    clippy::disallowed_macros,
     reason = "runs the program: files, threads, terminal, log"
 )]
 

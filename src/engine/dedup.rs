@@ -78,7 +78,7 @@ impl Dedup {
     }
 
     pub fn held_bytes(&self) -> usize {
-        self.parts.iter().map(HashTable::allocation_size).sum()
+        (0..PARTS).map(|part| self.parts[part].allocation_size()).sum()
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::{Add, Sub};
 
+use super::time;
+
 /// Milliseconds since the Unix epoch, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Instant(pub i64);
@@ -26,6 +28,19 @@ impl Instant {
 
     pub fn is_never(self) -> bool {
         self == Instant::NEVER
+    }
+
+    /// Reads RFC 3339 with an offset, cut to the millisecond; years 0 to 9999.
+    pub fn parse(text: &str) -> Option<Instant> {
+        time::parse_rfc3339(text)
+    }
+
+    /// Appends what [`Instant`] displays, many times faster.
+    pub fn append_to(self, out: &mut Vec<u8>) {
+        match time::rfc3339(self) {
+            Some(text) => out.extend_from_slice(&text),
+            None => out.extend_from_slice(self.to_string().as_bytes()),
+        }
     }
 }
 

@@ -2,11 +2,14 @@
 //!
 //! Exactly RFC 3339 (a space for the `T` and small letters are part of it), nothing looser: what has no offset or no
 //! seconds is refused. Finer than a millisecond is cut towards the past. A leap second (`:60`) is the second before
-//! it, as `jiff` has it. What always holds: an instant from here lies in 1970-01-01 ≤ t < 2100-01-01.
+//! it, as `jiff` has it. The years that events may have are checked apart from the form.
 
 use super::{Amount, Decimal, Instant};
 
-/// Reads RFC 3339. `None`: not of that form, no such date, or outside the years that events may have.
+/// The last second that `jiff` has: 9999-12-30T22:00:00Z.
+const LAST_MS: u64 = 253_402_207_200_000;
+
+/// Reads RFC 3339. `None`: not of that form, or no such date.
 pub(super) fn parse_rfc3339(text: &str) -> Option<Instant> {
     let bytes = text.as_bytes();
     let (head, rest) = bytes.split_at_checked(19)?;
@@ -26,7 +29,30 @@ pub(super) fn parse_rfc3339(text: &str) -> Option<Instant> {
     let (ms, rest) = parse_fraction(rest)?;
     let offset_minutes = parse_offset(rest)?;
     let minutes = (days_from_epoch(year, month, day) * 24 + hour) * 60 + minute - offset_minutes;
-    in_range(Instant((minutes * 60 + second.min(59)) * 1_000 + ms))
+    Some(Instant((minutes * 60 + second.min(59)) * 1_000 + ms))
+}
+
+/// RFC 3339 in UTC with milliseconds. `None` before 1970 and past [`LAST_MS`].
+pub(super) fn rfc3339(instant: Instant) -> Option<[u8; 24]> {
+    let ms = u64::try_from(instant.0).ok().filter(|ms| *ms <= LAST_MS)?;
+    let (year, month, day) = date(ms / 86_400_000);
+    let (minutes, seconds_ms) = (ms / 60_000 % 1_440, ms % 60_000);
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    put(&mut text[0..4], year);
+    put(&mut text[5..7], month);
+    put(&mut text[8..10], day);
+    put(&mut text[11..13], minutes / 60);
+    put(&mut text[14..16], minutes % 60);
+    put(&mut text[17..19], seconds_ms / 1_000);
+    put(&mut text[20..23], seconds_ms % 1_000);
+    Some(text)
+}
+
+fn put(digits: &mut [u8], mut value: u64) {
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (value % 10) as u8;
+        value /= 10;
+    }
 }
 
 /// Reads a number of milliseconds; written as `1.7e12` or with `.0` it is still whole. `None`: not whole, or
@@ -97,6 +123,19 @@ fn days_from_epoch(year: i64, month: i64, day: i64) -> i64 {
     cycle * 146_097 + day_of_cycle - 719_468
 }
 
+/// The year, month and day of a day since 1970-01-01; the reverse of [`days_from_epoch`].
+fn date(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (cycle, day_of_cycle) = (days / 146_097, days % 146_097);
+    let leap_days = day_of_cycle / 1_460 + day_of_cycle / 146_096 - day_of_cycle / 36_524;
+    let year_of_cycle = (day_of_cycle - leap_days) / 365;
+    let day_of_year = day_of_cycle - (year_of_cycle * 365 + year_of_cycle / 4 - year_of_cycle / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = (month_from_march + 2) % 12 + 1;
+    (cycle * 400 + year_of_cycle + u64::from(month <= 2), month, day)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -105,7 +144,7 @@ mod tests {
 
     fn by_jiff(text: &str) -> Option<Instant> {
         let timestamp: jiff::Timestamp = text.parse().ok()?;
-        in_range(Instant(timestamp.as_nanosecond().div_euclid(1_000_000) as i64))
+        Some(Instant(timestamp.as_nanosecond().div_euclid(1_000_000) as i64))
     }
 
     #[test]
@@ -127,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_rfc_3339_or_out_of_range_is_refused() {
+    fn what_is_not_rfc_3339_is_refused() {
         for text in [
             "",
             "2026-01-03",
@@ -154,15 +193,38 @@ mod tests {
             "2026-01-03T24:00:00Z",
             "2026-01-03T09:60:44Z",
             "2026-01-03T09:12:61Z",
-            "1969-12-31T23:59:59.9999Z",
-            "1970-01-01T00:00:00+00:01",
-            "2100-01-01T00:00:00Z",
-            "2099-12-31T23:59:59-00:01",
             "1767431564120",
             "２026-01-03T09:12:44Z",
         ] {
             assert_eq!(parse_rfc3339(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn events_have_their_years() {
+        for text in [
+            "1969-12-31T23:59:59.9999Z",
+            "1970-01-01T00:00:00+00:01",
+            "0000-01-01T00:00:00Z",
+            "2100-01-01T00:00:00Z",
+            "2099-12-31T23:59:59-00:01",
+        ] {
+            assert_eq!(parse_rfc3339(text).and_then(in_range), None, "{text}");
+        }
+        assert_eq!(parse_rfc3339("1969-12-31T23:59:59.9999Z"), Some(Instant(-1)));
+    }
+
+    #[test]
+    fn every_day_is_written_as_it_is_displayed_and_read_back() {
+        let last = Instant(LAST_MS as i64);
+        for instant in (0..=last.0).step_by(86_399_999).map(Instant).chain([last]) {
+            let text = rfc3339(instant).expect("in range");
+            let text = std::str::from_utf8(&text).expect("digits");
+            assert_eq!(text, instant.to_string());
+            assert_eq!(parse_rfc3339(text), Some(instant));
+        }
+        assert_eq!(rfc3339(Instant(-1)), None);
+        assert_eq!(rfc3339(Instant(last.0 + 1)), None);
     }
 
     #[test]

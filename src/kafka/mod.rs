@@ -1,5 +1,7 @@
 //! Kafka: the only room that knows rdkafka. It knows nothing of what the records mean.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "talks to brokers, times deliveries")]
+
 pub mod embedded;
 pub mod feeder;
 pub mod subscriber;

@@ -1,12 +1,9 @@
-//! One instance at work. Here so far: the wall clock it goes by, and what it tells others about itself while it runs.
+//! One instance at work. Here so far: the messages it publishes, the wall clock it goes by, and what it tells others
+//! about itself while it runs.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    clippy::disallowed_macros,
-    reason = "runs shards: clocks, threads, files, log"
-)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "runs shards: clocks, threads, files, log")]
 
+pub mod message;
 pub mod status;
 pub mod stop;
 pub mod wall;

@@ -13,15 +13,16 @@ mod topics;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::Span;
+use crate::rules::diagnostic::Diagnostic;
+use crate::rules::place::SourceFile;
 
 pub use client::Client;
 pub use environment::Environment;
-pub use finding::{Finding, Kind, Origin, Place};
-pub use mask::masked;
-pub use topics::{Format, Input, Output};
+pub use topics::{Input, Output, check_kinds};
 
 use document::{Document, Section};
 use finding::Findings;
@@ -118,16 +119,30 @@ impl Surroundings {
     }
 }
 
-/// Reads and checks the settings. Errors and warnings come together, in the order of their places; there is a service
-/// when none of them is an error.
-pub fn read(text: &str, surroundings: &Surroundings) -> (Option<Service>, Vec<Finding>) {
-    let mut findings = Findings::default();
-    let mut document = document::read(text, &mut findings);
+/// Settings that may run.
+#[derive(Debug)]
+pub struct Loaded {
+    pub service: Service,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Reads and checks a file of settings, with this process's environment over it. Errors come with the warnings.
+pub fn load(path: &Path) -> Result<Loaded, Vec<Diagnostic>> {
+    let file = crate::config::document::read(path).map_err(|diagnostic| vec![diagnostic])?;
+    load_file(&file, &Surroundings::of_process(path))
+}
+
+/// Checks settings that are at hand. Errors come with the warnings, in the order of their places.
+pub fn load_file(file: &Arc<SourceFile>, surroundings: &Surroundings) -> Result<Loaded, Vec<Diagnostic>> {
+    let mut findings = Findings::new(&file.path, &file.text, &surroundings.environment.text());
+    let mut document = document::read(&file.text, &mut findings);
     surroundings.environment.overlay(&mut document, &mut findings);
     let service = build(document, surroundings, &mut findings);
-    let findings = findings.into_sorted();
-    let is_fine = findings.iter().all(|finding| finding.kind.is_warning());
-    (service.filter(|_| is_fine), findings)
+    let diagnostics = findings.into_sorted();
+    match service {
+        Some(service) if !diagnostics.iter().any(Diagnostic::is_error) => Ok(Loaded { service, warnings: diagnostics }),
+        _ => Err(diagnostics),
+    }
 }
 
 /// `None` only where something that has no default is missing, which is among the findings.
@@ -150,7 +165,7 @@ fn read_kafka(
     surroundings: &Surroundings,
     findings: &mut Findings,
 ) -> Option<Kafka> {
-    let header = section.place.clone();
+    let header = section.spot.clone();
     let mut reader = Reader::new(section, findings);
     let brokers = reader.required("brokers", "127.0.0.1:9092");
     let group = reader.text_or("group", "dormouse").value;
@@ -158,9 +173,9 @@ fn read_kafka(
         (Some(text), _) if !text.value.trim().is_empty() => Some(text.value),
         (None, Some(host)) => Some(host.clone()),
         (given, _) => {
-            let place = given.map_or(header, |text| text.place);
+            let spot = given.map_or(header, |text| text.spot);
             let help = "give each running instance its own name, for example instance = \"dormouse-0\"".to_owned();
-            reader.findings.missing(place, "`kafka.instance` is empty, and so is the host name".to_owned(), help);
+            reader.findings.missing(&spot, "`kafka.instance` is empty, and so is the host name".to_owned(), help);
             None
         }
     };
@@ -228,3 +243,6 @@ fn host_name() -> Option<String> {
     let told = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok())?;
     Some(told.trim().to_owned()).filter(|name| !name.is_empty())
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 //! buckets of its series. A [`Column`] is a measure over the newest 0, 1, 2, … buckets: a window's value is one look-up,
 //! and what it will be as buckets leave is the same list read downwards.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::customer::{Customer, SettingValue};
 use super::series::{Series, add_sums};
@@ -318,7 +318,7 @@ fn fill_days(out: &mut Vec<i64>, series: &Series, calendar: &Calendar) {
 #[derive(Debug, Default)]
 struct Counted {
     list: Vec<(u32, u32)>,
-    map: HashMap<u32, u32>,
+    map: BTreeMap<u32, u32>,
     top: u32,
 }
 

@@ -11,6 +11,7 @@
 
 pub mod exit;
 mod fault;
+pub mod generate;
 mod replay;
 pub mod terminal;
 
@@ -39,6 +40,8 @@ struct Cli {
 enum Command {
     /// Replay events from files and print the changes
     Replay(replay::Args),
+    /// Write the events of a made-up shop, for trying out rules and for measuring
+    Generate(generate::Args),
 }
 
 /// Runs the command that the process was started with.
@@ -51,6 +54,7 @@ pub fn main() -> ExitCode {
     }
     let exit = match cli.command {
         Command::Replay(args) => replay::run(args),
+        Command::Generate(args) => generate::run(args),
     };
     exit.into()
 }

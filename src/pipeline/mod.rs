@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "runs shards: clocks, threads, files, log")]
 
 pub mod message;
+pub mod replay;
 pub mod status;
 pub mod stop;
 pub mod wall;

@@ -9,6 +9,7 @@
     reason = "runs the program: files, threads, terminal, log"
 )]
 
+pub mod diagnostics;
 pub mod exit;
 mod fault;
 pub mod generate;

@@ -13,6 +13,7 @@ mod check;
 pub mod diagnostics;
 pub mod exit;
 mod fault;
+pub mod generate;
 mod output;
 mod replay;
 mod rules;
@@ -49,6 +50,8 @@ enum Command {
     Check(check::Args),
     /// Say whether the topics are there and right; make them
     Topics(topics::Args),
+    /// Write the events of a made-up shop, for trying out rules and for measuring
+    Generate(generate::Args),
 }
 
 /// Runs the command that the process was started with.
@@ -63,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(args),
         Command::Check(args) => check::run(args),
         Command::Topics(args) => topics::run(args),
+        Command::Generate(args) => generate::run(args),
     };
     exit.into()
 }

@@ -12,6 +12,7 @@ mod merge;
 pub mod message;
 mod placement;
 mod record;
+pub mod replay;
 mod settings;
 pub mod status;
 pub mod stop;

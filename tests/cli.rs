@@ -25,7 +25,8 @@ fn in_folder(folder: &Path, args: &[&str], variables: &[(&str, &str)]) -> Output
         .expect("the binary runs")
 }
 
-/// Exit code, then both streams under their names, those that are empty left out.
+/// Exit code, then both streams under their names, those that are empty left out, and without spaces at the ends of
+/// lines.
 fn shown(output: &Output) -> String {
     let code = output.status.code().expect("it ended by itself");
     let mut text = format!("exit {code}\n");
@@ -34,7 +35,7 @@ fn shown(output: &Output) -> String {
             text.push_str(&format!("--- {name}\n{}", without_version(&String::from_utf8_lossy(bytes))));
         }
     }
-    text
+    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 /// The rules' version is a hash, which changes with what it is made of.
@@ -74,38 +75,38 @@ fn help_names_the_commands() {
         &[],
         &["--help"],
         expect![[r#"
-        exit 0
-        --- stdout
-        Streaming customer segmentation: events in from Kafka, segment changes out, exactly once
+            exit 0
+            --- stdout
+            Streaming customer segmentation: events in from Kafka, segment changes out, exactly once
 
-        Usage: dormouse [OPTIONS] <COMMAND>
+            Usage: dormouse [OPTIONS] <COMMAND>
 
-        Commands:
-          replay    Replay events from files and print the changes
-          check     Say everything that is wrong with a configuration, and what it does
-          topics    Say whether the topics are there and right; make them
-          generate  Write the events of a made-up shop, for trying out rules and for measuring
+            Commands:
+              replay    Replay events from files and print the changes
+              check     Say everything that is wrong with a configuration, and what it does
+              topics    Say whether the topics are there and right; make them
+              generate  Write the events of a made-up shop, for trying out rules and for measuring
 
-        Options:
-          -h, --help
-                  Print help (see a summary with '-h')
+            Options:
+              -h, --help
+                      Print help (see a summary with '-h')
 
-          -V, --version
-                  Print version
+              -V, --version
+                      Print version
 
-        Log:
-              --log-format <LOG_FORMAT>
-                  How the log on standard error looks
+            Log:
+                  --log-format <LOG_FORMAT>
+                      How the log on standard error looks
 
-                  Possible values:
-                  - text: A line for people
-                  - json: A JSON object a line
-          
-                  [default: text]
+                      Possible values:
+                      - text: A line for people
+                      - json: A JSON object a line
 
-              --log <FILTER>
-                  What is logged: LEVEL or TARGET=LEVEL,…; without it RUST_LOG, else warn,dormouse=info
-    "#]],
+                      [default: text]
+
+                  --log <FILTER>
+                      What is logged: LEVEL or TARGET=LEVEL,…; without it RUST_LOG, else warn,dormouse=info
+        "#]],
     );
 }
 

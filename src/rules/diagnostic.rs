@@ -174,14 +174,6 @@ impl Diagnostic {
         self
     }
 
-    /// Offers `near`, the nearest known name, as the fix; does nothing without one.
-    pub fn did_you_mean(mut self, near: Option<&str>) -> Diagnostic {
-        if let Some(near) = near {
-            self.help = Some(format!("did you mean `{near}`?"));
-        }
-        self
-    }
-
     pub fn is_error(&self) -> bool {
         self.code.severity() == Severity::Error
     }
@@ -194,12 +186,19 @@ pub struct Fault {
     pub extent: Extent,
     pub title: String,
     pub label: String,
+    /// Another place of the same expression.
+    pub related: Option<(Extent, String)>,
     pub help: Option<String>,
 }
 
 impl Fault {
     pub fn new(code: Code, extent: Extent, title: impl Into<String>) -> Fault {
-        Fault { code, extent, title: title.into(), label: String::new(), help: None }
+        Fault { code, extent, title: title.into(), label: String::new(), related: None, help: None }
+    }
+
+    pub fn related(mut self, extent: Extent, label: impl Into<String>) -> Fault {
+        self.related = Some((extent, label.into()));
+        self
     }
 
     pub fn label(mut self, label: impl Into<String>) -> Fault {
@@ -214,13 +213,13 @@ impl Fault {
 
     /// The fault of an expression that stands at `excerpt`.
     pub fn within(self, excerpt: &Excerpt) -> Diagnostic {
-        let place = excerpt.place(self.extent);
+        let related = self.related.map(|(extent, label)| (excerpt.place(extent), label));
         Diagnostic {
             code: self.code,
             title: self.title,
-            place,
+            place: excerpt.place(self.extent),
             label: self.label,
-            related: Vec::new(),
+            related: related.into_iter().collect(),
             help: self.help,
         }
     }

@@ -14,8 +14,20 @@ pub enum Chunk {
     Lines(Vec<u8>),
     /// Whole lines that do not follow each other in the file, with their numbers there, from 1.
     Numbered(Vec<u8>, Vec<u64>),
-    /// One line over the limit: its first bytes and how many there were.
-    TooLong { start: Vec<u8>, n_bytes: u64 },
+    /// One line over the limit: its first bytes and how many there were; its number where the chunk before does not
+    /// tell it.
+    TooLong { start: Vec<u8>, n_bytes: u64, number: Option<u64> },
+}
+
+impl Chunk {
+    /// The number in the file, from 1, of the line at `index` in this chunk, after `n_lines_before` in those before.
+    pub fn line_number(&self, n_lines_before: u64, index: u32) -> u64 {
+        match self {
+            Chunk::Numbered(_, numbers) => numbers[index as usize],
+            Chunk::TooLong { number: Some(number), .. } => *number,
+            _ => n_lines_before + u64::from(index) + 1,
+        }
+    }
 }
 
 /// The chunks of one stream, in order.
@@ -81,7 +93,7 @@ impl<R: Read> Chunks<R> {
             }
             n_bytes += bytes.len() as u64;
         }
-        Ok(Chunk::TooLong { start, n_bytes })
+        Ok(Chunk::TooLong { start, n_bytes, number: None })
     }
 }
 
@@ -139,7 +151,11 @@ mod tests {
         for chunk_bytes in [1, 7, 64, 700] {
             let found = chunks(&text, chunk_bytes, 10);
             let too_long: Vec<_> = found.iter().filter(|chunk| matches!(chunk, Chunk::TooLong { .. })).collect();
-            assert_eq!(too_long, [&Chunk::TooLong { start: vec![b'x'; 10], n_bytes: 1000 }], "{chunk_bytes}");
+            assert_eq!(
+                too_long,
+                [&Chunk::TooLong { start: vec![b'x'; 10], n_bytes: 1000, number: None }],
+                "{chunk_bytes}"
+            );
             let rest: Vec<u8> = found
                 .iter()
                 .filter_map(|chunk| if let Chunk::Lines(bytes) = chunk { Some(&bytes[..]) } else { None })
@@ -152,6 +168,6 @@ mod tests {
     #[test]
     fn an_endless_line_at_the_end_of_the_file_ends_with_it() {
         let found = chunks(&[b'x'; 99], 8, 10);
-        assert_eq!(found, [Chunk::TooLong { start: vec![b'x'; 10], n_bytes: 99 }]);
+        assert_eq!(found, [Chunk::TooLong { start: vec![b'x'; 10], n_bytes: 99, number: None }]);
     }
 }

@@ -1,0 +1,104 @@
+//! A chunk of lines, decoded: what the merge needs of each record, and the events and rejects, borrowing from the
+//! chunk they came in.
+//!
+//! It applies nothing and counts nothing. Any thread may decode any chunk.
+
+use self_cell::self_cell;
+
+use super::chunk::{Chunk, lines};
+use crate::event::{Decoder, Event, Format, Instant, MAX_MESSAGE_BYTES, Reason, Reject};
+
+self_cell!(
+    /// A chunk together with what was decoded from it.
+    pub struct Decoded {
+        owner: Chunk,
+        #[covariant]
+        dependent: Records,
+    }
+);
+
+/// What stood in a chunk.
+#[derive(Default)]
+pub struct Records<'a> {
+    /// In the order of the lines.
+    pub heads: Vec<Head>,
+    /// With the indices of their lines.
+    pub events: Vec<(u32, Event<'a>)>,
+    pub rejects: Vec<Rejected<'a>>,
+    /// Empty lines count too.
+    pub n_lines: u64,
+}
+
+/// A record as the merge sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Head {
+    Event { time: Instant, shard: u32 },
+    Reject,
+}
+
+/// A record that was not taken, with the line it was.
+pub struct Rejected<'a> {
+    /// Its index in the chunk.
+    pub line: u32,
+    pub reject: Reject,
+    pub bytes: &'a [u8],
+    /// How many bytes there were, when `bytes` are only the first of them.
+    pub n_bytes: Option<u64>,
+}
+
+/// Decodes a chunk; customers are spread over `n_shards`.
+pub fn decode(decoder: &Decoder, n_shards: u32, chunk: Chunk) -> Decoded {
+    Decoded::new(chunk, |chunk| match chunk {
+        Chunk::Lines(bytes) | Chunk::Numbered(bytes, _) => decode_lines(decoder, n_shards, bytes),
+        Chunk::TooLong { start, n_bytes, .. } => too_long(start, *n_bytes),
+    })
+}
+
+fn decode_lines<'a>(decoder: &Decoder, n_shards: u32, bytes: &'a [u8]) -> Records<'a> {
+    let mut records = Records::default();
+    // Few lines are shorter; the vectors grow if they are.
+    records.heads.reserve(bytes.len() / 192);
+    records.events.reserve(bytes.len() / 192);
+    for (line, bytes) in lines(bytes).enumerate() {
+        records.n_lines += 1;
+        if bytes.is_empty() {
+            continue;
+        }
+        // A chunk has far fewer than 2^32 bytes.
+        let line = line as u32;
+        match decode_line(decoder, bytes) {
+            Ok(event) => {
+                records.heads.push(Head::Event { time: event.time, shard: shard_of(&event.customer, n_shards) });
+                records.events.push((line, event));
+            }
+            Err(reject) => {
+                records.heads.push(Head::Reject);
+                records.rejects.push(Rejected { line, reject, bytes, n_bytes: None });
+            }
+        }
+    }
+    records
+}
+
+/// A record of a file says its own kind, in JSON.
+pub fn decode_line<'a>(decoder: &Decoder, bytes: &'a [u8]) -> Result<Event<'a>, Reject> {
+    decoder.decode(Format::Json, bytes, None)
+}
+
+fn too_long(start: &[u8], n_bytes: u64) -> Records<'_> {
+    let detail = format!("{n_bytes} bytes; the limit is {MAX_MESSAGE_BYTES}");
+    let reject = Reject::new(Reason::MessageTooLarge, detail);
+    Records {
+        heads: vec![Head::Reject],
+        rejects: vec![Rejected { line: 0, reject, bytes: start, n_bytes: Some(n_bytes) }],
+        n_lines: 1,
+        ..Records::default()
+    }
+}
+
+/// Which shard a customer belongs to. Results do not depend on it. From the middle of the hash: a shard's own directory
+/// looks at both ends.
+fn shard_of(customer: &str, n_shards: u32) -> u32 {
+    let hash = rapidhash::v3::rapidhash_v3(customer.as_bytes());
+    ((u64::from((hash >> 24) as u32) * u64::from(n_shards)) >> 32) as u32
+}

@@ -18,6 +18,9 @@ pub mod status;
 pub mod stop;
 pub mod wall;
 
+pub use error::Error;
+pub use placement::Placement;
+pub use settings::{Input, Output, Settings};
 pub use status::{Phase, Status};
 pub use stop::Stop;
 pub use wall::{Driven, Wall};

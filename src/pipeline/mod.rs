@@ -3,7 +3,16 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "runs shards: clocks, threads, files, log")]
 
+mod clock;
+mod ends;
+mod epoch;
+mod error;
+mod gate;
+mod merge;
 pub mod message;
+mod placement;
+mod record;
+mod settings;
 pub mod replay;
 pub mod status;
 pub mod stop;

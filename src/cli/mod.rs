@@ -9,11 +9,13 @@
     reason = "runs the program: files, threads, terminal, log"
 )]
 
+mod check;
 pub mod diagnostics;
 pub mod exit;
 mod fault;
 pub mod generate;
 mod replay;
+mod rules;
 pub mod terminal;
 
 use std::process::ExitCode;
@@ -41,6 +43,8 @@ struct Cli {
 enum Command {
     /// Replay events from files and print the changes
     Replay(replay::Args),
+    /// Say everything that is wrong with a configuration, and what it does
+    Check(check::Args),
     /// Write the events of a made-up shop, for trying out rules and for measuring
     Generate(generate::Args),
 }
@@ -55,6 +59,7 @@ pub fn main() -> ExitCode {
     }
     let exit = match cli.command {
         Command::Replay(args) => replay::run(args),
+        Command::Check(args) => check::run(args),
         Command::Generate(args) => generate::run(args),
     };
     exit.into()

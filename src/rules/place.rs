@@ -209,6 +209,7 @@ mod tests {
     fn a_place_stays_inside_its_file() {
         let file = SourceFile::new("x", "é");
         assert_eq!(Place::new(&file, 1..9).span, 0..2);
-        assert_eq!(Place::new(&file, 7..3).span, 2..2);
+        let backwards = std::ops::Range { start: 7, end: 3 };
+        assert_eq!(Place::new(&file, backwards).span, 2..2);
     }
 }

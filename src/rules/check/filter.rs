@@ -461,7 +461,8 @@ impl Checker<'_> {
 
     /// `field.contains("x")` and the like.
     fn field_method(&mut self, kind: KindId, of: &Expr, name: &Word, arguments: &[Expr]) -> Option<Filter> {
-        const METHODS: [(&str, fn(Box<str>) -> TextTest); 3] =
+        type Make = fn(Box<str>) -> TextTest;
+        const METHODS: [(&str, Make); 3] =
             [("contains", TextTest::Contains), ("startsWith", TextTest::StartsWith), ("endsWith", TextTest::EndsWith)];
         let side = self.side(of);
         let Some((_, test)) = METHODS.iter().find(|(known, _)| *known == &*name.text) else {

@@ -21,6 +21,7 @@ mod placement;
 mod reading;
 mod record;
 mod recovery;
+pub mod replay;
 mod run;
 mod settings;
 mod settle;

@@ -82,7 +82,6 @@ impl Checker<'_> {
         let (linears, scale) = self.fits(expr.extent, on_one_scale(&[&left, &right]))?;
         let [left, right] = <[_; 2]>::try_from(linears).expect("two forms give two sums");
         let test = Test::Linear { left, relation, right, unit, scale };
-        self.lint_comparison(expr, &test);
         Some(self.test(expr, test))
     }
 
@@ -200,7 +199,6 @@ impl Checker<'_> {
         let left = linears.remove(0);
         let values = linears.into_iter().map(|linear| linear.constant).collect();
         let test = Test::LinearIn { left, values, unit, scale };
-        self.lint_comparison(expr, &test);
         Some(self.test(expr, test))
     }
 

@@ -203,10 +203,7 @@ impl Checker<'_> {
         name: &Word,
         arguments: &[Expr],
     ) -> Option<Value> {
-        let filter = match filter {
-            Some(filter) => Some(self.filter(kind, filter)),
-            None => None,
-        };
+        let filter = filter.map(|filter| self.filter(kind, filter));
         // A wrong filter does not hide a wrong feature: it is checked as if it had none.
         let passed = filter.clone().flatten();
         let form = self.kind_feature(Asked { kind, filter: passed, name, arguments, extent: expr.extent })?;

@@ -4,6 +4,7 @@
 use super::Checker;
 use super::compare::negation;
 use super::form::Exact;
+use super::lint::turned;
 use crate::event::{Amount, AmountSource, Builtin, KindId, TextField};
 use crate::rules::ast::{Expr, Node, Word};
 use crate::rules::diagnostic::{Code, Fault, nearest};
@@ -30,6 +31,12 @@ const FIELDS: [(&str, Field); 17] = [
     ("weekday", Field::Number(NumberSource::Weekday)),
     ("hour", Field::Number(NumberSource::Hour)),
 ];
+
+/// What a text field can be asked, and the test that it makes of a string.
+type Method = (&'static str, fn(Box<str>) -> TextTest);
+
+const METHODS: [Method; 3] =
+    [("contains", TextTest::Contains), ("startsWith", TextTest::StartsWith), ("endsWith", TextTest::EndsWith)];
 
 /// A field of an event.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -78,6 +85,12 @@ pub(super) fn text_field(name: &str) -> Option<TextField> {
 impl Checker<'_> {
     /// A condition on the events of a kind.
     pub(super) fn filter(&mut self, kind: KindId, expr: &Expr) -> Option<Filter> {
+        let filter = self.unlinted_filter(kind, expr)?;
+        self.lint_filter(expr, &filter);
+        Some(filter)
+    }
+
+    fn unlinted_filter(&mut self, kind: KindId, expr: &Expr) -> Option<Filter> {
         match &expr.node {
             Node::Flag(flag) => Some(Filter::Constant(*flag)),
             Node::Not(inner) => Some(Filter::Not(Box::new(self.filter(kind, inner)?))),
@@ -282,7 +295,6 @@ impl Checker<'_> {
             }
             (Field::Number(field), Literal::Number(value)) => {
                 let value = self.amount(value, at)?;
-                self.lint_field(field, &used.name, relation, value, used.extent.to(at));
                 Some(self.tested(kind, &used, FieldTest::Number { field, relation, value }))
             }
             (Field::Attribute(attribute), Literal::Number(value)) => {
@@ -424,7 +436,6 @@ impl Checker<'_> {
             match literal {
                 Literal::Number(value) => {
                     let value = self.amount(value, extent)?;
-                    self.lint_field(field, &used.name, Relation::Equal, value, extent);
                     values.push(value);
                 }
                 other => return self.mixed_list(used, "numbers", &other, extent),
@@ -456,8 +467,6 @@ impl Checker<'_> {
 
     /// `field.contains("x")` and the like.
     fn field_method(&mut self, kind: KindId, of: &Expr, name: &Word, arguments: &[Expr]) -> Option<Filter> {
-        const METHODS: [(&str, fn(Box<str>) -> TextTest); 3] =
-            [("contains", TextTest::Contains), ("startsWith", TextTest::StartsWith), ("endsWith", TextTest::EndsWith)];
         let side = self.side(of);
         let Some((_, test)) = METHODS.iter().find(|(known, _)| *known == &*name.text) else {
             let fault = Fault::new(Code::UnknownFeature, name.extent, format!("a field has no `{}`", name.text));
@@ -493,16 +502,5 @@ impl Checker<'_> {
             _ => self.lowered(field, text.clone(), *extent),
         };
         Some(self.tested(kind, &used, FieldTest::Text { field, test: test(text) }))
-    }
-}
-
-/// The relation with its sides exchanged.
-fn turned(relation: Relation) -> Relation {
-    match relation {
-        Relation::Equal | Relation::NotEqual => relation,
-        Relation::Less => Relation::Greater,
-        Relation::LessOrEqual => Relation::GreaterOrEqual,
-        Relation::Greater => Relation::Less,
-        Relation::GreaterOrEqual => Relation::LessOrEqual,
     }
 }

@@ -46,7 +46,8 @@ pub fn compile(declared: &Declared) -> Compiled {
     let refused = diagnostics.iter().any(Diagnostic::is_error);
     let plan = match dimensions {
         Some(dimensions) if !refused => {
-            diagnostics.extend(lint::segments(declared, &dimensions, &catalog, &scores));
+            let known = lint::Known { declared, catalog: &catalog, scores: &scores };
+            diagnostics.extend(lint::segments(known, &dimensions));
             Some(build(declared, &parsed, catalog, scores, dimensions))
         }
         _ => None,

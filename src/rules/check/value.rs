@@ -52,10 +52,18 @@ impl Checker<'_> {
             Node::Sum(terms) => self.sum(terms).map(Value::Linear),
             Node::Product(factors) => self.product(factors).map(Value::Linear),
             Node::Not(inner) => Some(Value::Condition(Condition::Not(Box::new(self.condition(inner)?)))),
-            Node::All(parts) => Some(Value::Condition(Condition::All(self.conditions(parts)?))),
-            Node::Any(parts) => Some(Value::Condition(Condition::Any(self.conditions(parts)?))),
-            Node::Compare { left, relation, right } => self.compare(expr, left, *relation, right).map(Value::Condition),
-            Node::In { left, right } => self.is_in(expr, left, right).map(Value::Condition),
+            Node::All(parts) => self.joined(expr, parts, Condition::All).map(Value::Condition),
+            Node::Any(parts) => self.joined(expr, parts, Condition::Any).map(Value::Condition),
+            Node::Compare { left, relation, right } => {
+                let condition = self.compare(expr, left, *relation, right)?;
+                self.lint_comparison(expr, &condition);
+                Some(Value::Condition(condition))
+            }
+            Node::In { left, right } => {
+                let condition = self.is_in(expr, left, right)?;
+                self.lint_comparison(expr, &condition);
+                Some(Value::Condition(condition))
+            }
         }
     }
 
@@ -73,10 +81,12 @@ impl Checker<'_> {
         }
     }
 
-    /// All of them, so that every fault is found.
-    fn conditions(&mut self, parts: &[Expr]) -> Option<Vec<Condition>> {
+    /// Checks all parts, so that every fault is found.
+    fn joined(&mut self, expr: &Expr, parts: &[Expr], join: fn(Vec<Condition>) -> Condition) -> Option<Condition> {
         let checked: Vec<_> = parts.iter().map(|part| self.condition(part)).collect();
-        checked.into_iter().collect()
+        let condition = join(checked.into_iter().collect::<Option<_>>()?);
+        self.lint_joined(expr, &condition);
+        Some(condition)
     }
 
     /// The expression as a number or duration.

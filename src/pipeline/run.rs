@@ -39,14 +39,14 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Works until `stop` is requested, then finishes the last epoch and leaves the group; or until something fails.
-pub fn run(settings: Settings, plan: Arc<Plan>, status: &Arc<Status>, stop: &Stop) -> Result<(), Error> {
+pub fn run(settings: Settings, plan: Arc<Plan>, status: Arc<Status>, stop: Stop) -> Result<(), Error> {
     status.set_phase(Phase::Starting);
     status.set_plan(Arc::clone(&plan));
     status.beat();
     metrics::RULES_INFO.set([&plan.version], 1.0);
     let outcome = check_topics(&settings).and_then(|n_partitions| {
-        let instance = Instance::start(settings, plan, status, n_partitions)?;
-        instance.work(stop)
+        let instance = Instance::start(settings, plan, &status, n_partitions)?;
+        instance.work(&stop)
     });
     match &outcome {
         Ok(()) => status.set_phase(Phase::Stopping),
@@ -170,9 +170,8 @@ impl Instance {
         let mut told = Moment::now();
         while !stop.is_requested() {
             self.member.poll(POLL)?;
-            if let Ok(Ended { name, outcome }) = self.ended.try_recv() {
-                outcome?;
-                unreachable!("{name} ends only when it is told to");
+            if let Ok(ended) = self.ended.try_recv() {
+                return self.first_failure(ended);
             }
             if told.elapsed() >= TELL_INTERVAL {
                 told = Moment::now();
@@ -180,6 +179,18 @@ impl Instance {
             }
         }
         Ok(())
+    }
+
+    /// A thread has ended although nobody asked it to. One that has nothing left to do, because another failed, may say so
+    /// first.
+    fn first_failure(&self, mut ended: Ended) -> Result<(), Error> {
+        let deadline = Moment::now() + END_TIMEOUT;
+        loop {
+            ended.outcome?;
+            let next = self.ended.recv_deadline(deadline);
+            assert!(next.is_ok(), "{} ended although nobody told it to", ended.name);
+            ended = next.expect("it was just looked at");
+        }
     }
 
     /// Finishes the last epoch (unless something failed), leaves the group, and ends all threads, in bounded time.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -77,7 +76,7 @@ impl<'b> Shop<'b> {
             .stderr(stderr)
             .spawn()
             .expect("the binary starts");
-        Instance { child: Some(child), log }
+        Instance { child: Some(child) }
     }
 
     /// The name of an input's topic.
@@ -179,7 +178,6 @@ impl<'b> Shop<'b> {
 /// A running instance. Dropped, it is killed.
 pub struct Instance {
     child: Option<Child>,
-    log: PathBuf,
 }
 
 impl Instance {
@@ -211,12 +209,6 @@ impl Instance {
     /// Waits for it to end by itself: its exit code.
     pub fn wait(mut self) -> Option<i32> {
         self.child.take().expect("it runs").wait().expect("it is our child").code()
-    }
-
-    pub fn log(&self) -> String {
-        let mut text = String::new();
-        fs::File::open(&self.log).and_then(|mut file| file.read_to_string(&mut text)).expect("it has a log");
-        text
     }
 }
 

@@ -4,6 +4,7 @@
 mod shop;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use shop::{Shop, assert_gapless, assert_same};
@@ -179,32 +180,69 @@ fn mutate(event: &str, index: usize) -> Vec<u8> {
     }
 }
 
+/// Orders as they happen, by a producer that goes on until it is told to stop. Says what it produced.
+fn live_orders(shop: &Shop, is_over: &AtomicBool) -> Vec<String> {
+    let producer = shop.broker.producer();
+    let mut events = Vec::new();
+    while !is_over.load(Ordering::Relaxed) {
+        let n = events.len();
+        // Some come often, some seldom; in between they go dormant.
+        let customer = if n % 3 == 0 { n % 7 } else { 7 + n * 31 % 400 };
+        let event = order(&format!("c-{customer}"), &format!("o-{n}"), now_ms());
+        producer.send(shop.topic(0), &shop.record(&event));
+        events.push(event);
+        std::thread::sleep(Duration::from_millis(4));
+    }
+    producer.flush();
+    events
+}
+
 #[test]
 fn shards_that_move_between_instances_are_told_once() {
     let broker = Broker::shared();
-    let text = online_retail();
-    let events: Vec<&str> = text.lines().collect();
-    let shop = Shop::open(broker, "moves", 4, &["orders"], &shipped_rules());
-    let expected = shop.replayed(std::slice::from_ref(&events), UNTIL);
-    let (first, rest) = events.split_at(events.len() / 2);
-    shop.produce(0, first.iter().copied());
-    let a = shop.start("a", "");
-    shop.wait_for_changes(100, |_| true);
-    let b = shop.start("b", "");
-    shop.produce(0, rest.iter().copied());
-    shop.wait_for_changes(expected.len() / 2, |_| true);
-    // One leaves, comes back, and the other is frozen until it is thrown out and wakes as a zombie.
-    assert_eq!(a.terminate().0, Some(0), "{}", shop.logs());
-    let a = shop.start("a", "");
-    b.signal("-STOP");
-    let found = shop.wait_for_changes(expected.len(), is_before_until);
-    b.signal("-CONT");
-    shop.wait_until("the end of the input", || shop.is_consumed());
+    let shop = Shop::open(broker, "moves", 4, &["orders"], &quick_rules("2s"));
+    let settings = "[time]\ngrace = \"2s\"\n";
+    let is_over = AtomicBool::new(false);
+    let (events, instances) = std::thread::scope(|scope| {
+        let producing = scope.spawn(|| live_orders(&shop, &is_over));
+        let n_more = |n: usize| {
+            let goal = shop.changes().len() + n;
+            shop.wait_for_changes(goal, |_| true);
+        };
+        let a = shop.start("a", settings);
+        n_more(100);
+        let b = shop.start("b", settings);
+        n_more(300);
+        // One leaves and comes back.
+        assert_eq!(a.terminate().0, Some(0), "{}", shop.logs());
+        n_more(200);
+        let a = shop.start("a", settings);
+        n_more(300);
+        // The other is frozen in the middle of whatever it does, thrown out, and wakes as a zombie.
+        b.signal("-STOP");
+        std::thread::sleep(Duration::from_secs(9));
+        n_more(100);
+        b.signal("-CONT");
+        n_more(300);
+        // And one dies without a word.
+        a.kill9();
+        n_more(50);
+        let a = shop.start("a", settings);
+        n_more(300);
+        is_over.store(true, Ordering::Relaxed);
+        (producing.join().expect("it does not fail"), [a, b])
+    });
+    let until = jiff::Timestamp::from_millisecond(now_ms() + 4_000).expect("it is a time").to_string();
+    let lines: Vec<&str> = events.iter().map(String::as_str).collect();
+    let expected = shop.replayed(&[lines], &until);
+    shop.wait_for_changes(expected.len(), |_| true);
+    let found = shop.changes();
+    assert_gapless(&found);
     assert_same(&found, &expected);
-    for instance in [a, b] {
+    for instance in instances {
         assert_eq!(instance.terminate().0, Some(0), "{}", shop.logs());
     }
-    assert_gapless(&shop.changes());
+    assert_eq!(shop.changes().len(), expected.len());
 }
 
 #[test]

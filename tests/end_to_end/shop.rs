@@ -244,7 +244,8 @@ pub fn assert_gapless(changes: &[Change]) {
     let mut last: BTreeMap<&str, u64> = BTreeMap::new();
     for (customer, sequence, ..) in changes {
         let last = last.entry(customer).or_default();
-        assert_eq!(*sequence, *last + 1, "{customer}: {sequence} comes after {last}");
+        let expected = *last + 1;
+        assert_eq!(*sequence, expected, "{customer}: {sequence} comes after {last}");
         *last = *sequence;
     }
 }

@@ -1,7 +1,8 @@
 //! What it costs to read an event and to write a change, beside the limits of the same machine in the same run:
 //! merely splitting the lines, and what `serde_json` takes to build a tree of the same bytes.
 //!
-//! `cargo bench --bench decode`, or with `-- PART…` what has one of the parts in its name. Every number is the best of some rounds, in nanoseconds an event, on one core.
+//! `cargo bench --bench decode`, or with `-- PART…` what has one of the parts in its name. Every number is the best
+//! of some rounds, in nanoseconds an event, on one core.
 
 use std::hint::black_box;
 use std::sync::Arc;

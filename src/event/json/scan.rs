@@ -75,6 +75,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The value that begins here.
+    #[inline(always)]
     fn value(&mut self) -> Option<Slot<'a>> {
         match self.byte() {
             b'{' => self.nested().map(Slot::Object),
@@ -83,13 +84,18 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    // Inlined, as `value` is, so that slots are built where they are used: through memory they cost a stall each.
+    #[inline(always)]
     fn scalar(&mut self) -> Option<Slot<'a>> {
         match self.byte() {
-            b'"' => self.string(),
-            b'-' | b'0'..=b'9' => self.number(),
-            b't' => self.word("true", Slot::True),
-            b'f' => self.word("false", Slot::False),
-            b'n' => self.word("null", Slot::Absent),
+            b'"' => {
+                let (text, has_escapes) = self.string()?;
+                Some(if has_escapes { Slot::Escaped(text) } else { Slot::Text(text) })
+            }
+            b'-' | b'0'..=b'9' => self.number().map(Slot::Number),
+            b't' => self.word("true").map(|()| Slot::True),
+            b'f' => self.word("false").map(|()| Slot::False),
+            b'n' => self.word("null").map(|()| Slot::Absent),
             _ => None,
         }
     }
@@ -116,8 +122,8 @@ impl<'a> Scanner<'a> {
             } else {
                 self.scalar()?;
             }
-            while let Some(closed) = [b']', b'}'].get(objects as usize & 1).filter(|closed| self.space() == **closed) {
-                self.take(*closed)?;
+            while self.space() == if objects & 1 == 1 { b'}' } else { b']' } {
+                self.at += 1;
                 depth -= 1;
                 objects >>= 1;
                 if depth == 0 {
@@ -132,36 +138,45 @@ impl<'a> Scanner<'a> {
     }
 
     /// A member's name and the colon after it.
+    #[inline(always)]
     fn key(&mut self) -> Option<Slot<'a>> {
         self.space();
-        let key = self.string()?;
+        let (name, has_escapes) = self.string()?;
         self.space();
         self.take(b':')?;
-        Some(key)
+        Some(if has_escapes { Slot::Escaped(name) } else { Slot::Text(name) })
     }
 
-    fn string(&mut self) -> Option<Slot<'a>> {
+    /// A string's text without its quotes, or with them when it has escapes.
+    #[inline(always)]
+    fn string(&mut self) -> Option<(&'a str, bool)> {
         self.take(b'"')?;
-        let (start, bytes) = (self.at, self.text.as_bytes());
-        let mut has_escapes = false;
+        let start = self.at;
+        self.at += n_plain(&self.text.as_bytes()[start..]);
+        if self.byte() == b'"' {
+            self.at += 1;
+            return Some((self.text.get(start..self.at - 1)?, false));
+        }
+        self.rest_of_escaped(start).map(|text| (text, true))
+    }
+
+    /// A string from its start on, of which the plain beginning is passed.
+    #[cold]
+    fn rest_of_escaped(&mut self, start: usize) -> Option<&'a str> {
+        let bytes = self.text.as_bytes();
         loop {
-            self.at += n_plain(&bytes[self.at..]);
             match bytes.get(self.at)? {
                 b'"' => break,
-                b'\\' => {
-                    has_escapes = true;
-                    self.at += escape_len(&bytes[self.at + 1..])? + 1;
-                }
+                b'\\' => self.at += escape_len(&bytes[self.at + 1..])? + 1,
                 _ => return None,
             }
+            self.at += n_plain(&bytes[self.at..]);
         }
-        let end = self.at;
         self.at += 1;
-        let text = &self.text;
-        if has_escapes { text.get(start - 1..=end).map(Slot::Escaped) } else { text.get(start..end).map(Slot::Text) }
+        self.text.get(start - 1..self.at)
     }
 
-    fn number(&mut self) -> Option<Slot<'a>> {
+    fn number(&mut self) -> Option<&'a str> {
         let start = self.at;
         self.at += usize::from(self.byte() == b'-');
         if self.byte() == b'0' {
@@ -178,7 +193,7 @@ impl<'a> Scanner<'a> {
             self.at += usize::from(matches!(self.byte(), b'+' | b'-'));
             self.digits()?;
         }
-        self.text.get(start..self.at).map(Slot::Number)
+        self.text.get(start..self.at)
     }
 
     /// One digit or more.
@@ -190,10 +205,10 @@ impl<'a> Scanner<'a> {
         (self.at > start).then_some(())
     }
 
-    fn word(&mut self, word: &str, slot: Slot<'a>) -> Option<Slot<'a>> {
+    fn word(&mut self, word: &str) -> Option<()> {
         let found = self.text.as_bytes()[self.at..].starts_with(word.as_bytes());
         self.at += word.len();
-        found.then_some(slot)
+        found.then_some(())
     }
 
     fn take(&mut self, byte: u8) -> Option<()> {

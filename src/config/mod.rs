@@ -1,11 +1,15 @@
-//! From TOML to a checked configuration, or everything that is wrong with it, each with its place. Starts nothing.
+//! Configuration files: TOML to what the rest works with, or all that is wrong with it, each with its place. Reads
+//! files and nothing else; it does not know what rules mean (`rules` does), draws nothing, starts nothing.
 
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
-    clippy::disallowed_macros,
-    reason = "reads the files and variables of a configuration"
+    reason = "reads files of configuration and what the process was started with"
 )]
 
+mod document;
 mod quantity;
+mod settings;
+
+pub mod rules;
 pub mod service;

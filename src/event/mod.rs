@@ -30,7 +30,7 @@ pub use schema::{AmountSource, AttributeId, Builtin, KindId, KindSchema, Rates, 
 pub type Text<'a> = Cow<'a, str>;
 
 /// The text fields that a filter or `distinct`/`top` may read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum TextField {
     Product,

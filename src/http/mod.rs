@@ -1,12 +1,7 @@
 //! Metrics, health and look-ups over HTTP, on loopback unless configured otherwise. Reads what the pipeline tells;
 //! what happens here never holds up the pipeline, which runs on threads of its own.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    clippy::disallowed_macros,
-    reason = "listens, and has a thread of its own"
-)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "listens, and has a thread of its own")]
 
 mod pages;
 mod problem;

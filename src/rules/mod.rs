@@ -3,8 +3,24 @@
 //! Stages, each with its own types: parse → resolve → type check → plan → verdict. This room is pure: no I/O, no
 //! clocks, no threads, no logging.
 
-pub mod calendar;
+pub mod place;
+
+pub mod diagnostic;
+
+pub mod units;
+
+pub mod ast;
+mod lexer;
+pub mod parser;
+
+pub mod declared;
+
+pub mod check;
+
 pub mod plan;
+
+pub mod calendar;
 pub mod verdict;
 
+pub use check::compile;
 pub use plan::Plan;

@@ -93,7 +93,7 @@ pub struct Totals {
 }
 
 /// A value computed from facts at an instant. Numbers come in 1/10 000, durations in milliseconds.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Feature {
     /// `K.count(W)` and the like.
     Window {
@@ -117,7 +117,7 @@ pub enum Feature {
     Score(ScoreId),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Measure {
     Count,
     Sum,
@@ -132,7 +132,7 @@ pub enum Measure {
 }
 
 /// What a value is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Unit {
     /// Signed counts of 1/10 000.
     Number,
@@ -142,7 +142,7 @@ pub enum Unit {
 
 /// A sum of features with exact coefficients, plus a constant. Value = (Σ coefficient·feature + constant) / `scale`
 /// of the comparison or score it stands in, in the unit's own integer (1/10 000 or ms).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Linear {
     /// A term with coefficient zero stays: absent and never pass through it.
     pub terms: Vec<(i128, FeatureId)>,
@@ -169,7 +169,7 @@ pub struct Comparison {
     pub test: Test,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Test {
     /// Both sides are multiplied by the same `scale` (for showing values; it decides nothing). The sizes are checked
     /// at compile time, so that 128 bits suffice: Σ|coefficient| < 2^62 on each side.
@@ -206,7 +206,7 @@ pub enum Test {
     Has(AttributeId),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TextOperand {
     Literal(Box<str>),
     Profile(AttributeId),
@@ -214,7 +214,7 @@ pub enum TextOperand {
     Segment(DimensionId),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Relation {
     Equal,
     NotEqual,
@@ -277,7 +277,7 @@ pub struct From {
 }
 
 /// A filter on one event (or on one of its lines). A comparison with an absent field is false.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Filter {
     Constant(bool),
     Not(Box<Filter>),
@@ -286,7 +286,7 @@ pub enum Filter {
     Test(FieldTest),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FieldTest {
     Text {
         field: TextSource,
@@ -308,7 +308,7 @@ pub enum FieldTest {
     },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TextSource {
     Field(TextField),
     Attribute(AttributeId),
@@ -317,7 +317,7 @@ pub enum TextSource {
 }
 
 /// Literals compared with `query` are already in lower case.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TextTest {
     /// `<` and the like only for [`TextSource::Date`].
     Is(Relation, Box<str>),
@@ -328,7 +328,7 @@ pub enum TextTest {
 }
 
 /// Numeric fields; calendar fields in 1/10 000 too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NumberSource {
     /// The line's, or without lines the kind's.
     Amount,

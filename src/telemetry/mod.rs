@@ -1,11 +1,6 @@
 //! What the process says about itself: its log and its metrics. Decides nothing, and no decision reads it.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    clippy::disallowed_macros,
-    reason = "writes the log and times what is measured"
-)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "writes the log and times what is measured")]
 
 mod instrument;
 pub mod logging;

@@ -73,14 +73,14 @@ pub fn read(section: Section, folder: &Path, findings: &mut Findings) -> Client 
             None => (name.as_str(), plain(name, setting, findings)),
             Some(bare) => {
                 if let Some(other) = section.settings.get(bare) {
-                    findings.given_twice(bare, setting.key.clone(), other.key.clone());
+                    findings.given_twice(bare, &setting.key, &other.key);
                 }
                 (bare, from_file(name, setting, folder, findings))
             }
         };
         if let Some((_, instead)) = RESERVED.iter().find(|(reserved, _)| *reserved == name) {
             let message = format!("`{name}` is set by Dormouse");
-            findings.reserved(setting.key.clone(), message, (*instead).to_owned());
+            findings.reserved(&setting.key, message, instead);
         } else if let Some(passed) = passed {
             client.settings.insert(name.to_owned(), passed);
         }
@@ -94,16 +94,16 @@ fn plain(name: &str, setting: &Setting, findings: &mut Findings) -> Option<Passe
         Value::Integer(integer) => integer.to_string(),
         Value::Flag(flag) => flag.to_string(),
         Value::Other(found) => {
-            findings.wrong_type(setting.place.clone(), name, "a string, an integer or a boolean", found);
+            findings.wrong_type(&setting.spot, name, "a string, an integer or a boolean", found);
             return None;
         }
     };
-    Some(Passed { value, is_hidden: is_sensitive(name) || setting.place.origin == Origin::Environment })
+    Some(Passed { value, is_hidden: is_sensitive(name) || setting.spot.origin == Origin::Environment })
 }
 
 fn from_file(name: &str, setting: &Setting, folder: &Path, findings: &mut Findings) -> Option<Passed> {
     let Value::Text(path) = &setting.value else {
-        findings.wrong_type(setting.place.clone(), name, "the name of a file", setting.value.type_name());
+        findings.wrong_type(&setting.spot, name, "the name of a file", setting.value.type_name());
         return None;
     };
     let path = folder.join(path);
@@ -114,6 +114,6 @@ fn from_file(name: &str, setting: &Setting, folder: &Path, findings: &mut Findin
         }
         Err(error) => error.to_string(),
     };
-    findings.secret(setting.place.clone(), format!("the secret in {} cannot be read: {problem}", path.display()));
+    findings.secret(&setting.spot, format!("the secret in {} cannot be read: {problem}", path.display()));
     None
 }

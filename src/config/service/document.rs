@@ -7,7 +7,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::finding::{Findings, Place, nearest};
+use super::finding::{Findings, Spot};
+use crate::rules::diagnostic::nearest;
 
 /// Sections that hold keys. `input` is a list of such and stands apart, as does `kafka.client`.
 pub const SECTIONS: [&str; 7] = ["kafka", "output", "rules", "time", "state", "http", "shutdown"];
@@ -36,8 +37,8 @@ impl Value {
 /// A value with its places.
 #[derive(Debug, Clone)]
 pub struct Setting {
-    pub key: Place,
-    pub place: Place,
+    pub key: Spot,
+    pub spot: Spot,
     pub value: Value,
 }
 
@@ -47,13 +48,13 @@ pub struct Section {
     /// As people write it: `kafka`, `kafka.client`, `input`.
     pub name: &'static str,
     /// Its header, or where one would expect it.
-    pub place: Place,
+    pub spot: Spot,
     pub settings: BTreeMap<String, Setting>,
 }
 
 impl Section {
     fn empty(name: &'static str) -> Section {
-        Section { name, place: Place::file(0..0), settings: BTreeMap::new() }
+        Section { name, spot: Spot::file(0..0), settings: BTreeMap::new() }
     }
 }
 
@@ -99,7 +100,7 @@ pub fn read(text: &str, findings: &mut Findings) -> Document {
             }
             _ if SECTIONS.contains(&name) => {
                 let found = type_name(value.get_ref());
-                findings.wrong_type(Place::file(value.span()), name, "a section, as in [section]", found);
+                findings.wrong_type(&Spot::file(value.span()), name, "a section, as in [section]", found);
             }
             _ => unknown_at_the_top(name, key.span(), findings),
         }
@@ -116,7 +117,7 @@ fn read_section(
 ) {
     let mut client = None;
     let section = document.section_mut(name).expect("the caller looked it up");
-    section.place = Place::file(header);
+    section.spot = Spot::file(header);
     for (key, value) in table {
         match value.get_ref() {
             DeValue::Table(table) if name == "kafka" && *key.get_ref() == "client" => client = Some((key, table)),
@@ -126,7 +127,7 @@ fn read_section(
         }
     }
     if let Some((key, table)) = client {
-        document.client.place = Place::file(key.span());
+        document.client.spot = Spot::file(key.span());
         flatten("", table, &mut document.client.settings, findings);
     }
 }
@@ -141,7 +142,7 @@ fn flatten(prefix: &str, table: &DeTable<'_>, into: &mut BTreeMap<String, Settin
         }
         let setting = setting(key.span(), value);
         if let Some(first) = into.get(&name) {
-            findings.given_twice(&name, setting.key.clone(), first.key.clone());
+            findings.given_twice(&name, &setting.key, &first.key);
             continue;
         }
         into.insert(name, setting);
@@ -152,16 +153,16 @@ fn read_inputs(value: &Spanned<DeValue<'_>>, document: &mut Document, findings: 
     let expected = "a list of sections, as in [[input]]";
     let DeValue::Array(list) = value.get_ref() else {
         let found = type_name(value.get_ref());
-        return findings.wrong_type(Place::file(value.span()), "input", expected, found);
+        return findings.wrong_type(&Spot::file(value.span()), "input", expected, found);
     };
     for item in list {
         let DeValue::Table(table) = item.get_ref() else {
-            findings.wrong_type(Place::file(item.span()), "input", expected, type_name(item.get_ref()));
+            findings.wrong_type(&Spot::file(item.span()), "input", expected, type_name(item.get_ref()));
             continue;
         };
         let settings = table.iter().map(|(key, value)| (key.get_ref().to_string(), setting(key.span(), value)));
-        let place = Place::file(item.span());
-        document.inputs.push(Section { name: "input", place, settings: settings.collect() });
+        let spot = Spot::file(item.span());
+        document.inputs.push(Section { name: "input", spot, settings: settings.collect() });
     }
 }
 
@@ -170,7 +171,7 @@ fn unknown_at_the_top(name: &str, span: Range<usize>, findings: &mut Findings) {
     let help = nearest(name, sections).map(|known| format!("did you mean `{known}`?"));
     let known =
         "sections are [kafka], [kafka.client], [[input]], [output], [rules], [time], [state], [http] and [shutdown]";
-    findings.unknown(Place::file(span), format!("unknown section `{name}`"), help.unwrap_or_else(|| known.to_owned()));
+    findings.unknown(&Spot::file(span), format!("unknown section `{name}`"), help.unwrap_or_else(|| known.to_owned()));
 }
 
 fn setting(key: Range<usize>, value: &Spanned<DeValue<'_>>) -> Setting {
@@ -181,7 +182,7 @@ fn setting(key: Range<usize>, value: &Spanned<DeValue<'_>>) -> Setting {
             .map_or(Value::Other("an integer out of range"), Value::Integer),
         other => Value::Other(type_name(other)),
     };
-    Setting { key: Place::file(key), place: Place::file(value.span()), value: plain }
+    Setting { key: Spot::file(key), spot: Spot::file(value.span()), value: plain }
 }
 
 fn type_name(value: &DeValue<'_>) -> &'static str {

@@ -6,7 +6,8 @@
 //! for a service of that name.
 
 use super::document::{Document, SECTIONS, Section, Setting, Value};
-use super::finding::{Findings, Origin, Place, nearest};
+use super::finding::{Findings, Origin, Spot};
+use crate::rules::diagnostic::nearest;
 
 const PREFIX: &str = "DORMOUSE_";
 
@@ -32,7 +33,7 @@ impl Environment {
         Environment::of(std::env::vars_os().map(|(name, value)| (text(name), text(value))))
     }
 
-    /// The text that places of [`Origin::Environment`] point into.
+    /// The text that spots of [`Origin::Environment`] point into.
     pub fn text(&self) -> String {
         self.variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
     }
@@ -41,11 +42,11 @@ impl Environment {
     pub fn overlay(&self, document: &mut Document, findings: &mut Findings) {
         let mut start = 0;
         for (name, value) in &self.variables {
-            let key = Place { origin: Origin::Environment, span: start..start + name.len() };
+            let key = Spot { origin: Origin::Environment, span: start..start + name.len() };
             let end = start + name.len() + 1 + value.len();
-            let place = Place { origin: Origin::Environment, span: start + name.len() + 1..end };
+            let spot = Spot { origin: Origin::Environment, span: start + name.len() + 1..end };
             start = end + 1;
-            let setting = Setting { key, place, value: Value::Text(value.clone()) };
+            let setting = Setting { key, spot, value: Value::Text(value.clone()) };
             put(name, setting, document, findings);
         }
     }
@@ -62,7 +63,7 @@ fn put(name: &str, setting: Setting, document: &mut Document, findings: &mut Fin
             None => unknown(name, section, setting, findings),
         },
         _ => findings.unknown(
-            setting.key,
+            &setting.key,
             format!("unknown setting `{name}`"),
             "a name is DORMOUSE_<SECTION>__<KEY>, such as DORMOUSE_KAFKA__BROKERS".to_owned(),
         ),
@@ -82,7 +83,7 @@ fn put_input(index: &str, key: &str, setting: Setting, document: &mut Document, 
     match index.parse::<usize>().ok().and_then(|index| document.inputs.get_mut(index)) {
         Some(input) => replace(input, key.to_owned(), setting),
         None => findings.unknown(
-            setting.key,
+            &setting.key,
             format!("there is no [[input]] number `{index}`"),
             match n_inputs {
                 0 => "the file has none".to_owned(),
@@ -101,5 +102,5 @@ fn unknown(name: &str, section: &str, setting: Setting, findings: &mut Findings)
         Some(known) => format!("did you mean `{}`?", name.replacen(&section.to_uppercase(), &known.to_uppercase(), 1)),
         None => format!("sections are {}", SECTIONS.join(", ")),
     };
-    findings.unknown(setting.key, format!("unknown section in `{name}`"), help);
+    findings.unknown(&setting.key, format!("unknown section in `{name}`"), help);
 }

@@ -1,9 +1,15 @@
-//! What is wrong with the settings, collected. A finding is plain data; others draw it.
+//! What is wrong with the settings, collected as diagnostics. Places are in the file or in the environment's variables;
+//! both are shown with their secrets starred.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-/// Which text a place points into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+use super::mask::masked;
+use crate::rules::diagnostic::{Code, Diagnostic};
+use crate::rules::place::{Place, SourceFile};
+
+/// Which text a spot is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     File,
     Environment,
@@ -11,138 +17,105 @@ pub enum Origin {
 
 /// Bytes of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct Spot {
     pub origin: Origin,
     pub span: Range<usize>,
 }
 
-impl Place {
-    pub fn file(span: Range<usize>) -> Place {
-        Place { origin: Origin::File, span }
+impl Spot {
+    pub fn file(span: Range<usize>) -> Spot {
+        Spot { origin: Origin::File, span }
     }
-}
-
-/// What kind of wrong: each has a stable code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    Syntax,
-    UnknownSetting,
-    WrongType,
-    BadValue,
-    Missing,
-    GivenTwice,
-    Reserved,
-    Secret,
-    InTheClear,
-    NotKept,
-}
-
-impl Kind {
-    /// The stable code.
-    pub fn code(self) -> &'static str {
-        match self {
-            Kind::Syntax => "S001",
-            Kind::UnknownSetting => "S002",
-            Kind::WrongType => "S003",
-            Kind::BadValue => "S004",
-            Kind::Missing => "S005",
-            Kind::GivenTwice => "S006",
-            Kind::Reserved => "S007",
-            Kind::Secret => "S008",
-            Kind::InTheClear => "S101",
-            Kind::NotKept => "S102",
-        }
-    }
-
-    /// Warnings do not keep the service from starting.
-    pub fn is_warning(self) -> bool {
-        matches!(self, Kind::InTheClear | Kind::NotKept)
-    }
-}
-
-/// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    pub kind: Kind,
-    pub message: String,
-    pub place: Place,
-    /// Under the caret.
-    pub label: String,
-    pub related: Option<(Place, String)>,
-    pub help: Option<String>,
 }
 
 /// All that was found so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Findings {
-    found: Vec<Finding>,
+    file: Arc<SourceFile>,
+    environment: Arc<SourceFile>,
+    found: Vec<Diagnostic>,
 }
 
 impl Findings {
-    pub fn push(&mut self, finding: Finding) {
-        self.found.push(finding);
+    /// For the text of a file, shown as `path`, and the text of the variables.
+    pub fn new(path: &str, text: &str, environment: &str) -> Findings {
+        Findings {
+            file: SourceFile::new(path, masked(text)),
+            environment: SourceFile::new("environment", masked(environment)),
+            found: Vec::new(),
+        }
     }
 
-    fn add(&mut self, kind: Kind, message: String, place: Place, label: &str, help: Option<String>) {
-        self.push(Finding { kind, message, place, label: label.to_owned(), related: None, help });
+    /// The spot as others know it.
+    pub fn place(&self, spot: &Spot) -> Place {
+        let text = match spot.origin {
+            Origin::File => &self.file,
+            Origin::Environment => &self.environment,
+        };
+        Place::new(text, spot.span.clone())
+    }
+
+    fn add(&mut self, code: Code, spot: &Spot, title: String, label: &str, help: &str) {
+        let mut diagnostic = Diagnostic::new(code, self.place(spot), title).label(label);
+        if !help.is_empty() {
+            diagnostic = diagnostic.help(help);
+        }
+        self.found.push(diagnostic);
     }
 
     pub fn syntax(&mut self, message: &str, span: Range<usize>) {
-        self.add(Kind::Syntax, format!("this is not TOML: {message}"), Place::file(span), "", None);
+        self.add(Code::NotToml, &Spot::file(span), format!("not TOML: {message}"), "", "");
     }
 
-    pub fn unknown(&mut self, place: Place, message: String, help: String) {
-        self.add(Kind::UnknownSetting, message, place, "not known", Some(help));
+    pub fn unknown(&mut self, spot: &Spot, title: String, help: String) {
+        self.add(Code::UnknownKey, spot, title, "not known", &help);
     }
 
-    pub fn wrong_type(&mut self, place: Place, name: &str, expected: &str, found: &str) {
-        self.add(Kind::WrongType, format!("`{name}` is {expected}"), place, &format!("this is {found}"), None);
+    pub fn wrong_type(&mut self, spot: &Spot, name: &str, expected: &str, found: &str) {
+        let label = format!("expected {expected}");
+        self.add(Code::SettingType, spot, format!("`{name}` is {expected}, not {found}"), &label, "");
     }
 
-    pub fn bad_value(&mut self, place: Place, message: String, label: &str, help: &str) {
-        self.add(Kind::BadValue, message, place, label, Some(help.to_owned()));
+    /// A value that cannot be; the code says of which kind.
+    pub fn bad_value(&mut self, code: Code, spot: &Spot, title: String, help: &str) {
+        self.add(code, spot, title, "", help);
     }
 
-    pub fn missing(&mut self, place: Place, message: String, help: String) {
-        self.add(Kind::Missing, message, place, "", Some(help));
+    pub fn missing(&mut self, spot: &Spot, title: String, help: String) {
+        self.add(Code::SettingMissing, spot, title, "", &help);
     }
 
-    pub fn given_twice(&mut self, name: &str, second: Place, first: Place) {
-        self.push(Finding {
-            kind: Kind::GivenTwice,
-            message: format!("`{name}` is given twice"),
-            place: second,
-            label: "again here".to_owned(),
-            related: Some((first, "first here".to_owned())),
-            help: None,
+    pub fn given_twice(&mut self, name: &str, second: &Spot, first: &Spot) {
+        let first = self.place(first);
+        let diagnostic = Diagnostic::new(Code::DuplicateName, self.place(second), format!("`{name}` is given twice"))
+            .label("again here")
+            .related(first, "first here");
+        self.found.push(diagnostic);
+    }
+
+    pub fn reserved(&mut self, spot: &Spot, title: String, help: &str) {
+        self.add(Code::ReservedSetting, spot, title, "", help);
+    }
+
+    pub fn secret(&mut self, spot: &Spot, title: String) {
+        self.add(Code::BadSecret, spot, title, "", "");
+    }
+
+    pub fn warn(&mut self, code: Code, spot: &Spot, title: &str, help: &str) {
+        self.add(code, spot, title.to_owned(), "", help);
+    }
+
+    /// All, in the order of their places: the file first. Where the text is not TOML the rest would only follow from
+    /// that.
+    pub fn into_sorted(mut self) -> Vec<Diagnostic> {
+        if self.found.iter().any(|diagnostic| diagnostic.code == Code::NotToml) {
+            self.found.retain(|diagnostic| diagnostic.code == Code::NotToml);
+        }
+        let file = &self.file;
+        self.found.sort_by_key(|diagnostic| {
+            let span = &diagnostic.place.span;
+            (!Arc::ptr_eq(&diagnostic.place.file, file), span.start, span.end)
         });
-    }
-
-    pub fn reserved(&mut self, place: Place, message: String, help: String) {
-        self.add(Kind::Reserved, message, place, "", Some(help));
-    }
-
-    pub fn secret(&mut self, place: Place, message: String) {
-        self.add(Kind::Secret, message, place, "", None);
-    }
-
-    pub fn warn(&mut self, kind: Kind, place: Place, message: &str, help: &str) {
-        self.add(kind, message.to_owned(), place, "", Some(help.to_owned()));
-    }
-
-    /// All, in the order of their places.
-    pub fn into_sorted(mut self) -> Vec<Finding> {
-        self.found.sort_by_key(|finding| (finding.place.origin, finding.place.span.start, finding.place.span.end));
         self.found
     }
-}
-
-/// The name among `known` that somebody may have meant.
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .into_iter()
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
-        .filter(|(distance, known)| *distance <= known.len().max(3) / 3)
-        .min()
-        .map(|(_, known)| known)
 }

@@ -13,15 +13,16 @@ mod topics;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::Span;
+use crate::rules::diagnostic::Diagnostic;
+use crate::rules::place::SourceFile;
 
 pub use client::Client;
 pub use environment::Environment;
-pub use finding::{Finding, Kind, Origin, Place};
-pub use mask::masked;
-pub use topics::{Format, Input, Output};
+pub use topics::{Input, Output, check_kinds};
 
 use document::{Document, Section};
 use finding::Findings;
@@ -49,7 +50,21 @@ pub struct Kafka {
     pub group: String,
     /// This instance's static membership and, with the group, its transactional id: no two running instances share it.
     pub instance: String,
+    /// How producers choose a record's partition from its customer.
+    pub placement: Placement,
     pub client: Client,
+}
+
+/// Which partition a customer's records lie in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Placement {
+    /// As Java clients choose it.
+    #[default]
+    Murmur2,
+    /// As librdkafka chooses it unless told otherwise.
+    Crc32,
+    /// In a way of their own that is not checked.
+    Any,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +88,8 @@ pub struct State {
     /// Where snapshots go, as a URL.
     pub snapshots: Option<String>,
     pub memory_limit_bytes: Option<u64>,
+    /// Rebuild state although records that it once was made of are gone.
+    pub accept_loss: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,16 +135,30 @@ impl Surroundings {
     }
 }
 
-/// Reads and checks the settings. Errors and warnings come together, in the order of their places; there is a service
-/// when none of them is an error.
-pub fn read(text: &str, surroundings: &Surroundings) -> (Option<Service>, Vec<Finding>) {
-    let mut findings = Findings::default();
-    let mut document = document::read(text, &mut findings);
+/// Settings that may run.
+#[derive(Debug)]
+pub struct Loaded {
+    pub service: Service,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Reads and checks a file of settings, with this process's environment over it. Errors come with the warnings.
+pub fn load(path: &Path) -> Result<Loaded, Vec<Diagnostic>> {
+    let file = crate::config::document::read(path).map_err(|diagnostic| vec![diagnostic])?;
+    load_file(&file, &Surroundings::of_process(path))
+}
+
+/// Checks settings that are at hand. Errors come with the warnings, in the order of their places.
+pub fn load_file(file: &Arc<SourceFile>, surroundings: &Surroundings) -> Result<Loaded, Vec<Diagnostic>> {
+    let mut findings = Findings::new(&file.path, &file.text, &surroundings.environment.text());
+    let mut document = document::read(&file.text, &mut findings);
     surroundings.environment.overlay(&mut document, &mut findings);
     let service = build(document, surroundings, &mut findings);
-    let findings = findings.into_sorted();
-    let is_fine = findings.iter().all(|finding| finding.kind.is_warning());
-    (service.filter(|_| is_fine), findings)
+    let diagnostics = findings.into_sorted();
+    match service {
+        Some(service) if !diagnostics.iter().any(Diagnostic::is_error) => Ok(Loaded { service, warnings: diagnostics }),
+        _ => Err(diagnostics),
+    }
 }
 
 /// `None` only where something that has no default is missing, which is among the findings.
@@ -150,7 +181,7 @@ fn read_kafka(
     surroundings: &Surroundings,
     findings: &mut Findings,
 ) -> Option<Kafka> {
-    let header = section.place.clone();
+    let header = section.spot.clone();
     let mut reader = Reader::new(section, findings);
     let brokers = reader.required("brokers", "127.0.0.1:9092");
     let group = reader.text_or("group", "dormouse").value;
@@ -158,12 +189,14 @@ fn read_kafka(
         (Some(text), _) if !text.value.trim().is_empty() => Some(text.value),
         (None, Some(host)) => Some(host.clone()),
         (given, _) => {
-            let place = given.map_or(header, |text| text.place);
+            let spot = given.map_or(header, |text| text.spot);
             let help = "give each running instance its own name, for example instance = \"dormouse-0\"".to_owned();
-            reader.findings.missing(place, "`kafka.instance` is empty, and so is the host name".to_owned(), help);
+            reader.findings.missing(&spot, "`kafka.instance` is empty, and so is the host name".to_owned(), help);
             None
         }
     };
+    let placements = [("murmur2", Placement::Murmur2), ("crc32", Placement::Crc32), ("any", Placement::Any)];
+    let placement = reader.choice("placement", &placements).unwrap_or_default();
     if let Some(brokers) = &brokers {
         topics::check_brokers(brokers, reader.findings);
     }
@@ -172,7 +205,7 @@ fn read_kafka(
     if let Some(brokers) = &brokers {
         topics::warn_in_the_clear(brokers, &client, findings);
     }
-    Some(Kafka { brokers: brokers?.value, group, instance: instance?, client })
+    Some(Kafka { brokers: brokers?.value, group, instance: instance?, placement, client })
 }
 
 fn read_rules(section: Section, folder: &Path, findings: &mut Findings) -> PathBuf {
@@ -198,11 +231,12 @@ fn read_state(section: Section, findings: &mut Findings) -> State {
     let mut reader = Reader::new(section, findings);
     let snapshots = reader.text("snapshots");
     let memory_limit_bytes = reader.size("memory_limit");
+    let accept_loss = reader.flag_or("accept_loss", false);
     if let Some(url) = &snapshots {
         topics::check_snapshots(url, reader.findings);
     }
     reader.finish();
-    State { snapshots: snapshots.map(|url| url.value), memory_limit_bytes }
+    State { snapshots: snapshots.map(|url| url.value), memory_limit_bytes, accept_loss }
 }
 
 fn read_http(section: Section, findings: &mut Findings) -> Http {
@@ -228,3 +262,6 @@ fn host_name() -> Option<String> {
     let told = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok())?;
     Some(told.trim().to_owned()).filter(|name| !name.is_empty())
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,13 +6,15 @@ use crate::config::quantity;
 use crate::event::Span;
 
 use super::document::{Section, Setting, Value};
-use super::finding::{Findings, Place, nearest};
+use super::finding::{Findings, Origin, Spot};
+use crate::rules::diagnostic::{Code, nearest};
+use crate::rules::units::parse_span;
 
 /// A text and where it stands.
 #[derive(Debug, Clone)]
 pub struct Text {
     pub value: String,
-    pub place: Place,
+    pub spot: Spot,
 }
 
 /// A section that is being read.
@@ -31,9 +33,9 @@ impl<'f> Reader<'f> {
     pub fn text(&mut self, key: &'static str) -> Option<Text> {
         let setting = self.setting(key)?;
         match setting.value {
-            Value::Text(value) => Some(Text { value, place: setting.place }),
+            Value::Text(value) => Some(Text { value, spot: setting.spot }),
             other => {
-                self.findings.wrong_type(setting.place, &self.name(key), "a string", other.type_name());
+                self.findings.wrong_type(&setting.spot, &self.name(key), "a string", other.type_name());
                 None
             }
         }
@@ -45,7 +47,7 @@ impl<'f> Reader<'f> {
         let text = self.text(key);
         if !is_there {
             let message = format!("`{}` is missing", self.name(key));
-            self.findings.missing(self.section.place.clone(), message, format!("for example {key} = \"{example}\""));
+            self.findings.missing(&self.section.spot, message, format!("for example {key} = \"{example}\""));
         }
         self.not_empty(text, key, example)
     }
@@ -53,7 +55,7 @@ impl<'f> Reader<'f> {
     /// A string that is not empty, with its place where it stands in the settings.
     pub fn text_or(&mut self, key: &'static str, default: &str) -> Text {
         let text = self.text(key);
-        let missing = Text { value: default.to_owned(), place: self.section.place.clone() };
+        let missing = Text { value: default.to_owned(), spot: self.section.spot.clone() };
         self.not_empty(text, key, default).unwrap_or(missing)
     }
 
@@ -61,7 +63,7 @@ impl<'f> Reader<'f> {
         let text = text?;
         if text.value.trim().is_empty() {
             let message = format!("`{}` is empty", self.name(key));
-            self.findings.bad_value(text.place, message, "", &format!("for example \"{example}\""));
+            self.findings.bad_value(Code::BadSetting, &text.spot, message, &format!("for example \"{example}\""));
             return None;
         }
         Some(text)
@@ -69,41 +71,65 @@ impl<'f> Reader<'f> {
 
     /// A duration such as `"5s"`.
     pub fn span_or(&mut self, key: &'static str, default: Span) -> Span {
-        let help = format!("for example \"{default}\"; units are ms, s, m, h, d, w");
-        self.parsed(key, "a duration in quotes", "not a duration", &help, quantity::span).unwrap_or(default)
+        let Some((text, spot)) = self.quoted(key, "a duration in quotes") else { return default };
+        parse_span(&text).unwrap_or_else(|why| {
+            let title = format!("`{}` is no duration", self.name(key));
+            self.findings.bad_value(Code::BadDuration, &spot, title, why.explain());
+            default
+        })
     }
 
     /// A size such as `"8GiB"`, in bytes.
     pub fn size(&mut self, key: &'static str) -> Option<u64> {
         let help = "for example \"8GiB\"; units are B, kB, MB, GB, KiB, MiB, GiB, TiB";
-        self.parsed(key, "a size in quotes", "not a size", help, quantity::size)
+        self.parsed(key, "a size", help, quantity::size)
     }
 
     /// An address such as `"127.0.0.1:8080"`.
     pub fn address_or(&mut self, key: &'static str, default: SocketAddr) -> SocketAddr {
         let help = format!("for example \"{default}\"; an address is numbers, not a name");
-        self.parsed(key, "an address and a port in quotes", "not an address", &help, |text| text.parse().ok())
-            .unwrap_or(default)
+        self.parsed(key, "an address and a port", &help, |text| text.parse().ok()).unwrap_or(default)
     }
 
     fn parsed<T>(
         &mut self,
         key: &'static str,
-        expected: &str,
-        label: &str,
+        what: &str,
         help: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
-        let Setting { place, value, .. } = self.setting(key)?;
-        let Value::Text(text) = value else {
-            self.findings.wrong_type(place, &self.name(key), expected, value.type_name());
-            return None;
-        };
+        let (text, spot) = self.quoted(key, &format!("{what} in quotes"))?;
         let parsed = parse(&text);
         if parsed.is_none() {
-            self.findings.bad_value(place, format!("`{}` cannot be read", self.name(key)), label, help);
+            let title = format!("`{}` is not {what}", self.name(key));
+            self.findings.bad_value(Code::BadSetting, &spot, title, help);
         }
         parsed
+    }
+
+    fn quoted(&mut self, key: &'static str, expected: &str) -> Option<(String, Spot)> {
+        let Setting { spot, value, .. } = self.setting(key)?;
+        match value {
+            Value::Text(text) => Some((text, spot)),
+            other => {
+                self.findings.wrong_type(&spot, &self.name(key), expected, other.type_name());
+                None
+            }
+        }
+    }
+
+    /// `true` or `false`; from a variable as text.
+    pub fn flag_or(&mut self, key: &'static str, default: bool) -> bool {
+        let Some(Setting { spot, value, .. }) = self.setting(key) else { return default };
+        match value {
+            Value::Flag(flag) => flag,
+            Value::Text(text) if spot.origin == Origin::Environment && text == "true" => true,
+            Value::Text(text) if spot.origin == Origin::Environment && text == "false" => false,
+            other => {
+                self.findings.wrong_type(&spot, &self.name(key), "true or false", other.type_name());
+                default
+            }
+        }
     }
 
     /// One of a few words, each with its meaning.
@@ -118,7 +144,7 @@ impl<'f> Reader<'f> {
             None => format!("it is one of {}", names.join(", ")),
         };
         let message = format!("`{}` cannot be \"{}\"", self.name(key), text.value);
-        self.findings.bad_value(text.place, message, "", &help);
+        self.findings.bad_value(Code::BadSetting, &text.spot, message, &help);
         None
     }
 
@@ -133,7 +159,7 @@ impl<'f> Reader<'f> {
                 None => format!("[{}] has {}", self.section.name, self.asked.join(", ")),
             };
             let message = format!("unknown setting `{}.{key}`", self.section.name);
-            self.findings.unknown(setting.key.clone(), message, help);
+            self.findings.unknown(&setting.key, message, help);
         }
     }
 

@@ -3,20 +3,16 @@
 
 use super::client::Client;
 use super::document::Section;
-use super::finding::{Findings, Kind, Place};
+use super::finding::{Findings, Spot};
 use super::reader::{Reader, Text};
+use crate::event::{Format, Schema};
+use crate::rules::diagnostic::{Code, Diagnostic, nearest};
+use crate::rules::place::Place;
 
 /// Kafka's own limit.
 const TOPIC_NAME_MAX: usize = 249;
 const FORMATS: [(&str, Format); 2] = [("json", Format::Json), ("protobuf", Format::Protobuf)];
 const SNAPSHOT_SCHEMES: [&str; 4] = ["file", "s3", "gs", "az"];
-
-/// How records of a topic are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    Json,
-    Protobuf,
-}
 
 /// A topic that events come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +48,7 @@ impl Default for Output {
 pub fn read_inputs(sections: Vec<Section>, findings: &mut Findings) -> Vec<Input> {
     if sections.is_empty() {
         let help = "add [[input]] with topic = \"purchases\"".to_owned();
-        findings.missing(Place::file(0..0), "there is no [[input]]: nothing would be read".to_owned(), help);
+        findings.missing(&Spot::file(0..0), "there is no [[input]]: nothing would be read".to_owned(), help);
     }
     let mut inputs = Vec::new();
     let mut seen: Vec<Text> = Vec::new();
@@ -64,10 +60,10 @@ pub fn read_inputs(sections: Vec<Section>, findings: &mut Findings) -> Vec<Input
         if let Some(topic) = topic {
             check_topic(&topic, reader.findings);
             match seen.iter().find(|other| other.value == topic.value) {
-                Some(first) => reader.findings.given_twice(&topic.value, topic.place.clone(), first.place.clone()),
+                Some(first) => reader.findings.given_twice(&topic.value, &topic.spot, &first.spot),
                 None => seen.push(topic.clone()),
             }
-            let kind_place = kind.as_ref().map(|kind| kind.place.clone());
+            let kind_place = kind.as_ref().map(|kind| reader.findings.place(&kind.spot));
             inputs.push(Input { topic: topic.value, kind: kind.map(|kind| kind.value), kind_place, format });
         }
         reader.finish();
@@ -86,11 +82,11 @@ pub fn read_output(section: Section, inputs: &[Input], findings: &mut Findings) 
     for (n, topic) in outputs.iter().enumerate() {
         check_topic(topic, reader.findings);
         if let Some(first) = outputs[..n].iter().find(|first| first.value == topic.value) {
-            reader.findings.given_twice(&topic.value, topic.place.clone(), first.place.clone());
+            reader.findings.given_twice(&topic.value, &topic.spot, &first.spot);
         }
         if inputs.iter().any(|input| input.topic == topic.value) {
             let message = format!("`{}` is an input too: Dormouse would read what it writes", topic.value);
-            reader.findings.bad_value(topic.place.clone(), message, "", "give the output a topic of its own");
+            reader.findings.bad_value(Code::BadSetting, &topic.spot, message, "give the output a topic of its own");
         }
     }
     reader.finish();
@@ -103,7 +99,7 @@ fn check_topic(topic: &Text, findings: &mut Findings) {
     if !is_plain || name.len() > TOPIC_NAME_MAX || name == "." || name == ".." {
         let message = format!("`{name}` cannot be the name of a topic");
         let help = "a name has letters, digits, `.`, `_` and `-`, at most 249 of them";
-        findings.bad_value(topic.place.clone(), message, "", help);
+        findings.bad_value(Code::BadName, &topic.spot, message, help);
     }
 }
 
@@ -117,7 +113,12 @@ pub fn check_brokers(brokers: &Text, findings: &mut Findings) {
         };
         if !is_fine || bare.contains(char::is_whitespace) {
             let message = format!("`{address}` is not the address of a broker");
-            findings.bad_value(brokers.place.clone(), message, "", "addresses are host:port, separated by commas");
+            findings.bad_value(
+                Code::BadSetting,
+                &brokers.spot,
+                message,
+                "addresses are host:port, separated by commas",
+            );
         }
     }
 }
@@ -131,16 +132,34 @@ pub fn warn_in_the_clear(brokers: &Text, client: &Client, findings: &mut Finding
     }
     let message = "records travel in the clear to brokers on other machines";
     let help = "set \"security.protocol\" = \"ssl\" or \"sasl_ssl\" in [kafka.client]";
-    findings.warn(Kind::InTheClear, brokers.place.clone(), message, help);
+    findings.warn(Code::InTheClear, &brokers.spot, message, help);
 }
 
 pub fn check_snapshots(url: &Text, findings: &mut Findings) {
     let scheme = url.value.split_once("://").map(|(scheme, _)| scheme);
     if scheme.is_none_or(|scheme| !SNAPSHOT_SCHEMES.contains(&scheme)) {
         let help = "for example \"file:///var/lib/dormouse\"; or s3://, gs://, az://";
-        findings.bad_value(url.place.clone(), "`state.snapshots` is not a place that we know".to_owned(), "", help);
+        let title = "`state.snapshots` is not a place that we know".to_owned();
+        findings.bad_value(Code::BadSetting, &url.spot, title, help);
         return;
     }
     let message = "this version keeps no snapshots: a restart reads the input from its start";
-    findings.warn(Kind::NotKept, url.place.clone(), message, "keep the input topics for as long as the longest window");
+    findings.warn(Code::NoSnapshots, &url.spot, message, "keep the input topics for as long as the longest window");
+}
+
+/// Inputs whose kind the rules do not know.
+pub fn check_kinds(inputs: &[Input], schema: &Schema) -> Vec<Diagnostic> {
+    let known: Vec<&str> = schema.kinds.iter().map(|kind| &*kind.name).collect();
+    let unknown = inputs.iter().filter_map(|input| {
+        let (kind, place) = (input.kind.as_deref()?, input.kind_place.clone()?);
+        if known.contains(&kind) {
+            return None;
+        }
+        let help = match nearest(kind, known.iter().copied()) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("kinds are {}; the rules add one with [kind.{kind}]", known.join(", ")),
+        };
+        Some(Diagnostic::new(Code::UnknownName, place, format!("the rules have no kind `{kind}`")).help(help))
+    });
+    unknown.collect()
 }

@@ -1,0 +1,293 @@
+//! Tokens to an expression tree. Looks up no names. Depth and length are bounded, so that no text can exhaust the
+//! stack; the first thing that cannot be read ends the expression.
+//!
+//! The grammar is CEL's: `||` binds least, then `&&`, then one comparison or `in`, then `+ -`, then `*`, then the
+//! signs `! -`, then `.name`, `(…)`.
+
+use super::ast::{Expr, Node, Word};
+use super::diagnostic::{Code, Fault};
+use super::lexer::{Token, tokens};
+use super::place::Extent;
+
+/// How deep expressions may nest.
+pub const DEPTH_MAX: usize = 64;
+/// How long an expression may be.
+pub const BYTES_MAX: usize = 65_536;
+
+/// Reads one expression; all of `text` belongs to it.
+pub fn parse(text: &str) -> Result<Expr, Fault> {
+    if text.len() > BYTES_MAX {
+        let title = format!("an expression of {} bytes", text.len());
+        return Err(Fault::new(Code::TooDeep, Extent::new(0, text.len()), title)
+            .help(format!("an expression has at most {BYTES_MAX} bytes")));
+    }
+    let mut parser = Parser { tokens: tokens(text)?, at: 0, depth: 0 };
+    let expr = parser.any()?;
+    match parser.peek() {
+        Token::End => Ok(expr),
+        _ => Err(parser.unexpected("an operator such as `&&`, or the end")),
+    }
+}
+
+struct Parser<'a> {
+    tokens: Vec<(Token<'a>, Extent)>,
+    at: usize,
+    depth: usize,
+}
+
+type Parsed = Result<Expr, Fault>;
+
+impl<'a> Parser<'a> {
+    fn peek(&self) -> &Token<'a> {
+        &self.tokens[self.at].0
+    }
+
+    fn extent(&self) -> Extent {
+        self.tokens[self.at].1
+    }
+
+    /// Goes on; the end stays.
+    fn next(&mut self) -> (Token<'a>, Extent) {
+        let token = self.tokens[self.at].clone();
+        self.at = (self.at + 1).min(self.tokens.len() - 1);
+        token
+    }
+
+    fn eat(&mut self, token: &Token<'_>) -> bool {
+        let there = self.peek() == token;
+        if there {
+            self.next();
+        }
+        there
+    }
+
+    fn unexpected(&self, expected: &str) -> Fault {
+        let (token, extent) = &self.tokens[self.at];
+        let title = match token {
+            Token::End if self.tokens.len() == 1 => "an empty expression".to_string(),
+            Token::End => "the expression ends too early".to_string(),
+            Token::Text(_) => "a string where none can stand".to_string(),
+            Token::Number(number) => format!("the number {number} where none can stand"),
+            Token::Name(name) => format!("`{name}` where no name can stand"),
+            other => format!("`{}` where it cannot stand", spelling(other)),
+        };
+        Fault::new(Code::Unexpected, *extent, title).label(format!("expected {expected}"))
+    }
+
+    fn expect(&mut self, token: &Token<'_>, opened: Extent, what: &str) -> Result<Extent, Fault> {
+        let extent = self.extent();
+        if self.eat(token) {
+            return Ok(extent);
+        }
+        let fault = self.unexpected(&format!("`{}`", spelling(token))).related(opened, format!("{what} opens here"));
+        Err(fault.help(format!("close it with `{}`", spelling(token))))
+    }
+
+    /// Parts joined by one operator; a single part stands for itself.
+    fn chain(
+        &mut self,
+        operator: Token<'static>,
+        part: fn(&mut Parser<'a>) -> Parsed,
+        join: fn(Vec<Expr>) -> Node,
+    ) -> Parsed {
+        let first = part(self)?;
+        if *self.peek() != operator {
+            return Ok(first);
+        }
+        let mut parts = vec![first];
+        while self.eat(&operator) {
+            parts.push(part(self)?);
+        }
+        let extent = parts[0].extent.to(parts[parts.len() - 1].extent);
+        Ok(Expr { extent, node: join(parts) })
+    }
+
+    fn any(&mut self) -> Parsed {
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            return Err(Fault::new(Code::TooDeep, self.extent(), "an expression that nests too deeply")
+                .help(format!("expressions nest at most {DEPTH_MAX} deep")));
+        }
+        let expr = self.chain(Token::Or, Parser::all, Node::Any)?;
+        self.depth -= 1;
+        Ok(expr)
+    }
+
+    fn all(&mut self) -> Parsed {
+        self.chain(Token::And, Parser::relation, Node::All)
+    }
+
+    fn relation(&mut self) -> Parsed {
+        let left = self.sum()?;
+        let node = match self.peek().clone() {
+            Token::Relation(relation) => {
+                self.next();
+                let right = self.sum()?;
+                Node::Compare { left: Box::new(left), relation, right: Box::new(right) }
+            }
+            Token::Name("in") => {
+                self.next();
+                let right = self.sum()?;
+                Node::In { left: Box::new(left), right: Box::new(right) }
+            }
+            _ => return Ok(left),
+        };
+        let extent = match &node {
+            Node::Compare { left, right, .. } | Node::In { left, right } => left.extent.to(right.extent),
+            _ => self.extent(),
+        };
+        if matches!(self.peek(), Token::Relation(_) | Token::Name("in")) {
+            return Err(Fault::new(Code::Unexpected, self.extent(), "a comparison of a comparison")
+                .label("a second comparison")
+                .help("join two comparisons with `&&`: `1 <= x && x < 5`"));
+        }
+        Ok(Expr { extent, node })
+    }
+
+    fn sum(&mut self) -> Parsed {
+        let first = self.product()?;
+        if !matches!(self.peek(), Token::Plus | Token::Minus) {
+            return Ok(first);
+        }
+        let mut terms = vec![(false, first)];
+        while matches!(self.peek(), Token::Plus | Token::Minus) {
+            let minus = self.next().0 == Token::Minus;
+            terms.push((minus, self.product()?));
+        }
+        let extent = terms[0].1.extent.to(terms[terms.len() - 1].1.extent);
+        Ok(Expr { extent, node: Node::Sum(terms) })
+    }
+
+    fn product(&mut self) -> Parsed {
+        self.chain(Token::Star, Parser::signed, Node::Product)
+    }
+
+    fn signed(&mut self) -> Parsed {
+        let (join, start): (fn(Box<Expr>) -> Node, Extent) = match self.peek() {
+            Token::Not => (Node::Not, self.extent()),
+            Token::Minus => (Node::Negate, self.extent()),
+            _ => return self.selected(),
+        };
+        self.next();
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            return Err(Fault::new(Code::TooDeep, start, "too many signs in a row").help("two cancel each other"));
+        }
+        let inner = self.signed()?;
+        self.depth -= 1;
+        Ok(Expr { extent: start.to(inner.extent), node: join(Box::new(inner)) })
+    }
+
+    /// Something and what is selected of it: `a.b.c(d)`.
+    fn selected(&mut self) -> Parsed {
+        let mut expr = self.primary()?;
+        let mut n_selected = 0;
+        while self.eat(&Token::Dot) {
+            n_selected += 1;
+            let word = self.word()?;
+            if n_selected > DEPTH_MAX {
+                return Err(Fault::new(Code::TooDeep, word.extent, "too many names joined by dots"));
+            }
+            let start = expr.extent;
+            let of = Box::new(expr);
+            expr = if *self.peek() == Token::Open {
+                let (arguments, end) = self.arguments()?;
+                Expr { extent: start.to(end), node: Node::Call { of: Some(of), name: word, arguments } }
+            } else {
+                Expr { extent: start.to(word.extent), node: Node::Member { of, name: word } }
+            };
+        }
+        if *self.peek() == Token::OpenList {
+            return Err(Fault::new(Code::NotInLanguage, self.extent(), "rules have no `[…]` after a value")
+                .help("an attribute is written `profile.name`; a list stands after `in`"));
+        }
+        Ok(expr)
+    }
+
+    fn word(&mut self) -> Result<Word, Fault> {
+        let Token::Name(name) = *self.peek() else { return Err(self.unexpected("a name after the dot")) };
+        let (_, extent) = self.next();
+        Ok(Word { extent, text: name.into() })
+    }
+
+    /// The parser stands at the opening parenthesis.
+    fn arguments(&mut self) -> Result<(Vec<Expr>, Extent), Fault> {
+        let (_, opened) = self.next();
+        let mut arguments = Vec::new();
+        while !matches!(self.peek(), Token::Close) {
+            arguments.push(self.any()?);
+            if !self.eat(&Token::Comma) {
+                break;
+            }
+        }
+        let end = self.expect(&Token::Close, opened, "the parenthesis")?;
+        Ok((arguments, end))
+    }
+
+    fn primary(&mut self) -> Parsed {
+        let start = self.extent();
+        let node = match self.peek().clone() {
+            Token::Number(amount) => Node::Number(amount),
+            Token::Text(text) => Node::Text(text),
+            Token::Name("true") => Node::Flag(true),
+            Token::Name("false") => Node::Flag(false),
+            Token::Name("in") => return Err(self.unexpected("a value before `in`")),
+            Token::Name(name) => return self.named(name),
+            Token::Open => return self.parenthesised(),
+            Token::OpenList => return self.list(),
+            _ => return Err(self.unexpected("a value")),
+        };
+        self.next();
+        Ok(Expr { extent: start, node })
+    }
+
+    fn named(&mut self, name: &str) -> Parsed {
+        let (_, extent) = self.next();
+        if *self.peek() != Token::Open {
+            return Ok(Expr { extent, node: Node::Name(name.into()) });
+        }
+        let (arguments, end) = self.arguments()?;
+        let name = Word { extent, text: name.into() };
+        Ok(Expr { extent: extent.to(end), node: Node::Call { of: None, name, arguments } })
+    }
+
+    fn parenthesised(&mut self) -> Parsed {
+        let (_, opened) = self.next();
+        let inner = self.any()?;
+        let end = self.expect(&Token::Close, opened, "the parenthesis")?;
+        Ok(Expr { extent: opened.to(end), node: inner.node })
+    }
+
+    fn list(&mut self) -> Parsed {
+        let (_, opened) = self.next();
+        let mut parts = Vec::new();
+        while !matches!(self.peek(), Token::CloseList) {
+            parts.push(self.any()?);
+            if !self.eat(&Token::Comma) {
+                break;
+            }
+        }
+        let end = self.expect(&Token::CloseList, opened, "the list")?;
+        Ok(Expr { extent: opened.to(end), node: Node::List(parts) })
+    }
+}
+
+fn spelling(token: &Token<'_>) -> String {
+    match token {
+        Token::Relation(relation) => relation.to_string(),
+        Token::And => "&&".into(),
+        Token::Or => "||".into(),
+        Token::Not => "!".into(),
+        Token::Plus => "+".into(),
+        Token::Minus => "-".into(),
+        Token::Star => "*".into(),
+        Token::Open => "(".into(),
+        Token::Close => ")".into(),
+        Token::OpenList => "[".into(),
+        Token::CloseList => "]".into(),
+        Token::Comma => ",".into(),
+        Token::Dot => ".".into(),
+        Token::Name(name) => (*name).into(),
+        Token::Number(_) | Token::Text(_) | Token::End => String::new(),
+    }
+}

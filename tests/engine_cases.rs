@@ -1,0 +1,114 @@
+//! The given cases through the library: rules, decoder and engine without files, threads or a command line.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dormouse::config::rules;
+use dormouse::engine::{Change, Progress, Shard};
+use dormouse::event::{Decoder, Format, Instant, Span};
+use dormouse::rules::Plan;
+
+const GRACE: Span = Span(5_000);
+const UNTIL: Instant = Instant(1_811_808_000_000);
+
+/// (customer, sequence, dimension, from, to, effective_at, cause)
+type Row = (String, u64, String, String, String, i64, String);
+
+fn cases() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let mut cases: Vec<PathBuf> = std::fs::read_dir(folder)
+        .expect("the cases are in the checkout")
+        .map(|entry| entry.expect("readable").path())
+        .filter(|path| path.is_dir())
+        .collect();
+    cases.sort();
+    cases
+}
+
+fn replay(plan: Arc<Plan>, events: &str) -> Vec<Row> {
+    let decoder = Decoder::new(&plan.schema);
+    let mut shard = Shard::new(plan.clone());
+    let mut changes = Vec::new();
+    let mut latest = Instant(i64::MIN);
+    for line in events.lines() {
+        let event = decoder.decode(Format::Json, line.as_bytes(), None).expect("the cases' events are acceptable");
+        if event.time > UNTIL {
+            continue;
+        }
+        latest = latest.max(event.time);
+        shard.apply(&event, latest - GRACE, &mut changes);
+    }
+    while shard.advance(UNTIL, 3, &mut changes) == Progress::More {}
+    assert_eq!(shard.clock(), UNTIL);
+    check_sizes(&shard, &changes);
+    changes.iter().map(|change| row(&plan, change)).collect()
+}
+
+/// The sizes of segments are what the changes add up to.
+fn check_sizes(shard: &Shard, changes: &[Change]) {
+    for (dimension, sizes) in shard.sizes().iter().enumerate() {
+        for (segment, size) in sizes.iter().enumerate().skip(1) {
+            let count = |end: fn(&Change) -> Option<dormouse::rules::plan::SegmentId>| {
+                let is_it = |change: &&Change| {
+                    usize::from(change.dimension.0) == dimension
+                        && end(change).is_some_and(|id| usize::from(id.0) + 1 == segment)
+                };
+                changes.iter().filter(is_it).count() as u64
+            };
+            assert_eq!(*size, count(|change| change.to) - count(|change| change.from));
+        }
+        assert_eq!(sizes.iter().sum::<u64>(), shard.n_customers() as u64);
+    }
+}
+
+fn row(plan: &Plan, change: &Change) -> Row {
+    let name = |segment| plan.segment_name(change.dimension, segment).to_owned();
+    (
+        change.customer.to_string(),
+        change.sequence,
+        plan.dimension(change.dimension).name.to_string(),
+        name(change.from),
+        name(change.to),
+        change.effective_at.0,
+        change.cause.name().to_owned(),
+    )
+}
+
+fn expected(text: &str) -> Vec<Row> {
+    let row = |line: &str| {
+        let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let text = |name: &str| value[name].as_str().expect("a string").to_owned();
+        // None is `""` in some cases, null in others.
+        let segment = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
+        (
+            text("customer_id"),
+            value["sequence"].as_u64().expect("a number"),
+            text("dimension"),
+            segment("from"),
+            segment("to"),
+            value["effective_at"].as_i64().expect("a number"),
+            text("cause"),
+        )
+    };
+    text.lines().map(row).collect()
+}
+
+#[test]
+fn every_case_gives_exactly_its_changes() {
+    let mut wrong = Vec::new();
+    assert_eq!(cases().len(), 420);
+    for case in cases() {
+        let read = |name: &str| std::fs::read_to_string(case.join(name)).expect("readable");
+        let loaded = rules::load_text("segments.toml", &read("segments.toml")).expect("the cases' rules are right");
+        let mut found = replay(Arc::new(loaded.plan), &read("events.jsonl"));
+        let mut expected = expected(&read("changes.jsonl"));
+        found.sort();
+        expected.sort();
+        if found != expected {
+            let first = found.iter().find(|row| !expected.contains(row));
+            let missing = expected.iter().find(|row| !found.contains(row));
+            wrong.push(format!("{}: first wrong {first:?}, first missing {missing:?}", case.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{} cases differ:\n{}", wrong.len(), wrong.join("\n"));
+}

@@ -33,10 +33,10 @@ pub fn draw_all(diagnostics: &[Diagnostic], in_colour: bool) -> String {
 /// One of them, without a line break at its end.
 pub fn draw(diagnostic: &Diagnostic, in_colour: bool) -> String {
     let level = if diagnostic.is_error() { Level::ERROR } else { Level::WARNING };
-    let title = level.primary_title(&*diagnostic.title).id(diagnostic.code.number());
+    let title = level.primary_title(printable(&diagnostic.title)).id(diagnostic.code.number());
     let mut group = with_places(Group::with_title(title), diagnostic);
     if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(&**help));
+        group = group.element(Level::HELP.message(printable(help)));
     }
     let renderer = if in_colour { Renderer::styled() } else { Renderer::plain() };
     renderer.render(&[group])
@@ -67,7 +67,7 @@ fn snippet<'a>(marks: &[(AnnotationKind, &'a Place, &'a str)]) -> Snippet<'a, An
     let annotations = marks.iter().map(|(kind, place, label)| {
         let span = place.span.start - shown.start..place.span.end - shown.start;
         let label = Some(*label).filter(|label| !label.is_empty());
-        kind.span(span).label(label)
+        kind.span(span).label(label.map(printable))
     });
     Snippet::source(&file.text[shown.clone()]).line_start(line).path(&*file.path).annotations(annotations)
 }
@@ -76,4 +76,74 @@ fn lines_around(text: &str, span: Range<usize>) -> Range<usize> {
     let start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
     let end = text[span.end..].find('\n').map_or(text.len(), |at| span.end + at);
     start..end
+}
+
+/// Names come from the user's files and must not reach the terminal as commands to it.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+    use crate::rules::diagnostic::Code;
+    use crate::rules::place::SourceFile;
+
+    fn check(diagnostic: Diagnostic, expected: Expect) {
+        expected.assert_eq(&draw(&diagnostic, false));
+    }
+
+    #[test]
+    fn a_place_has_a_caret_a_relation_and_a_fix() {
+        let file = SourceFile::new("dormouse.toml", "[[input]]\ntopic = \"a\"\n\n[[input]]\ntopic = \"a\"\n");
+        let diagnostic = Diagnostic::new(Code::DuplicateName, Place::new(&file, 41..44), "`a` is given twice")
+            .label("again here")
+            .related(Place::new(&file, 18..21), "first here")
+            .help("remove one");
+        check(
+            diagnostic,
+            expect![[r#"
+                error[E0108]: `a` is given twice
+                 --> dormouse.toml:5:9
+                  |
+                2 | topic = "a"
+                  |         --- first here
+                ...
+                5 | topic = "a"
+                  |         ^^^ again here
+                  |
+                  = help: remove one"#]],
+        );
+    }
+
+    #[test]
+    fn places_at_the_end_and_without_a_text_are_drawn_too() {
+        let file = SourceFile::new("a.toml", "x = \n");
+        check(
+            Diagnostic::new(Code::NotToml, Place::new(&file, 5..5), "not TOML"),
+            expect![[r#"
+                error[E0103]: not TOML
+                 --> a.toml:2:1
+                  |
+                2 |
+                  | ^"#]],
+        );
+        let nowhere = SourceFile::new("b.toml", "");
+        check(
+            Diagnostic::new(Code::Unreadable, Place::new(&nowhere, 0..0), "cannot read b.toml"),
+            expect![[r#"
+                error[E0101]: cannot read b.toml
+                --> b.toml"#]],
+        );
+    }
+
+    #[test]
+    fn names_cannot_command_the_terminal() {
+        let file = SourceFile::new("a.toml", "\u{1b}[2J = 1\n");
+        let diagnostic =
+            Diagnostic::new(Code::UnknownKey, Place::new(&file, 0..4), "no `\u{1b}[2J`").label("\u{1b}[2J");
+        assert!(!draw(&diagnostic, false).contains('\u{1b}'));
+    }
 }

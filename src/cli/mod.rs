@@ -9,11 +9,17 @@
     reason = "runs the program: files, threads, terminal, log"
 )]
 
+mod check;
 pub mod diagnostics;
 pub mod exit;
 mod fault;
+pub mod generate;
+mod output;
 mod replay;
+mod rules;
+mod service;
 pub mod terminal;
+mod topics;
 
 use std::process::ExitCode;
 
@@ -40,6 +46,12 @@ struct Cli {
 enum Command {
     /// Replay events from files and print the changes
     Replay(replay::Args),
+    /// Say everything that is wrong with a configuration, and what it does
+    Check(check::Args),
+    /// Say whether the topics are there and right; make them
+    Topics(topics::Args),
+    /// Write the events of a made-up shop, for trying out rules and for measuring
+    Generate(generate::Args),
 }
 
 /// Runs the command that the process was started with.
@@ -52,6 +64,9 @@ pub fn main() -> ExitCode {
     }
     let exit = match cli.command {
         Command::Replay(args) => replay::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Topics(args) => topics::run(args),
+        Command::Generate(args) => generate::run(args),
     };
     exit.into()
 }

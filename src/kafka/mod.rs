@@ -1,11 +1,34 @@
-//! Kafka: the only room that knows rdkafka. It knows nothing of what the records mean.
+//! Kafka as the pipeline needs it: reading partitions in batches, belonging to a group, publishing in transactions,
+//! looking at topics. For the demo: a broker in the process, a feeder and a subscriber. The only room that knows
+//! rdkafka; it knows no shards, rules or customers, and nothing of what the records mean.
+//!
+//! What always holds: offsets and positions are ours, librdkafka's are never believed; nothing is committed except
+//! inside a transaction; every call that waits for a broker has a time-out.
 
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "talks to brokers, times deliveries")]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "talks to brokers: threads, time-outs")]
 
+mod batch;
 pub mod embedded;
+mod error;
 pub mod feeder;
+mod intake;
+mod logging;
+mod member;
+mod native;
+mod publisher;
+mod settings;
 pub mod subscriber;
+mod topics;
+mod watermarks;
 
+pub use batch::{Batch, Quota, Record, Stamped};
 pub use embedded::Embedded;
+pub use error::Error;
 pub use feeder::Feeder;
+pub use intake::Intake;
+pub use member::{Assignment, Member, Rebalance, Stamp};
+pub use publisher::{Fence, Headers, Outcome, Outgoing, Publisher, Reason, abort_transaction_of};
+pub use settings::{Isolation, Settings};
 pub use subscriber::Subscriber;
+pub use topics::{Finding, Requirement, Role, Topics};
+pub use watermarks::Watermarks;

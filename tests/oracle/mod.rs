@@ -14,6 +14,7 @@ mod rules;
 mod value;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 
 use customer::Customer;
 use event::Event;
@@ -26,11 +27,13 @@ pub enum Cause {
 }
 
 impl Cause {
-    pub fn name(self) -> &'static str {
-        match self {
-            Cause::Event => "event",
-            Cause::LateEvent => "late_event",
-            Cause::Elapsed => "elapsed",
+    /// By its name outside.
+    pub fn named(name: &str) -> Option<Cause> {
+        match name {
+            "event" => Some(Cause::Event),
+            "late_event" => Some(Cause::LateEvent),
+            "elapsed" => Some(Cause::Elapsed),
+            _ => None,
         }
     }
 }
@@ -45,6 +48,23 @@ pub struct Change {
     pub to: Option<String>,
     pub effective_at: i64,
     pub cause: Cause,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = |segment: &'_ Option<String>| segment.clone().unwrap_or_else(|| "none".to_owned());
+        let (from, into) = (name(&self.from), name(&self.to));
+        write!(to, "{} {:>3} {} ", self.customer_id, self.sequence, self.dimension)?;
+        write!(to, "{from} -> {into} at {} {:?}", self.effective_at, self.cause)
+    }
+}
+
+/// How the found changes differ from the right ones, a line each, or nothing; both sorted.
+pub fn difference(right: &[Change], found: &[Change]) -> Option<String> {
+    let missing = right.iter().filter(|change| !found.contains(change)).map(|change| format!("  missing {change}"));
+    let wrong = found.iter().filter(|change| !right.contains(change)).map(|change| format!("  wrong   {change}"));
+    let lines: Vec<String> = missing.chain(wrong).take(30).collect();
+    (right != found).then(|| format!("  {} changes, right are {}\n{}", found.len(), right.len(), lines.join("\n")))
 }
 
 /// A line that is no event: the number of its file (from 0), its line (from 1), and why.
@@ -62,10 +82,8 @@ pub struct Replayed {
     pub rejects: Vec<Reject>,
 }
 
-const GRACE: i64 = 5000;
-
-/// SPEC 3's replay of files, each a topic of JSON lines; `until` in ms.
-pub fn replay(rules_toml: &str, files: &[&str], until: Option<i64>) -> Replayed {
+/// SPEC 3's replay of files, each a topic of JSON lines; `until` and `grace` in ms.
+pub fn replay(rules_toml: &str, files: &[&str], until: Option<i64>, grace: i64) -> Replayed {
     let rules = rules::load(rules_toml);
     let mut replayed = Replayed::default();
     let mut topics: Vec<VecDeque<Event>> = Vec::new();
@@ -84,7 +102,7 @@ pub fn replay(rules_toml: &str, files: &[&str], until: Option<i64>) -> Replayed 
     let (mut latest, mut clock) = (None, i64::MIN);
     while let Some(event) = next(&mut topics) {
         latest = latest.max(Some(event.time));
-        let moved = clock.max(event.time - GRACE);
+        let moved = clock.max(event.time - grace);
         let new = || Customer::new(&event.customer, &rules);
         customers.entry(event.customer.clone()).or_insert_with(new).take(event, clock);
         clock = moved;

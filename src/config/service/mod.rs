@@ -50,7 +50,21 @@ pub struct Kafka {
     pub group: String,
     /// This instance's static membership and, with the group, its transactional id: no two running instances share it.
     pub instance: String,
+    /// How producers choose a record's partition from its customer.
+    pub placement: Placement,
     pub client: Client,
+}
+
+/// Which partition a customer's records lie in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Placement {
+    /// As Java clients choose it.
+    #[default]
+    Murmur2,
+    /// As librdkafka chooses it unless told otherwise.
+    Crc32,
+    /// In a way of their own that is not checked.
+    Any,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +88,8 @@ pub struct State {
     /// Where snapshots go, as a URL.
     pub snapshots: Option<String>,
     pub memory_limit_bytes: Option<u64>,
+    /// Rebuild state although records that it once was made of are gone.
+    pub accept_loss: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,6 +195,8 @@ fn read_kafka(
             None
         }
     };
+    let placements = [("murmur2", Placement::Murmur2), ("crc32", Placement::Crc32), ("any", Placement::Any)];
+    let placement = reader.choice("placement", &placements).unwrap_or_default();
     if let Some(brokers) = &brokers {
         topics::check_brokers(brokers, reader.findings);
     }
@@ -187,7 +205,7 @@ fn read_kafka(
     if let Some(brokers) = &brokers {
         topics::warn_in_the_clear(brokers, &client, findings);
     }
-    Some(Kafka { brokers: brokers?.value, group, instance: instance?, client })
+    Some(Kafka { brokers: brokers?.value, group, instance: instance?, placement, client })
 }
 
 fn read_rules(section: Section, folder: &Path, findings: &mut Findings) -> PathBuf {
@@ -213,11 +231,12 @@ fn read_state(section: Section, findings: &mut Findings) -> State {
     let mut reader = Reader::new(section, findings);
     let snapshots = reader.text("snapshots");
     let memory_limit_bytes = reader.size("memory_limit");
+    let accept_loss = reader.flag_or("accept_loss", false);
     if let Some(url) = &snapshots {
         topics::check_snapshots(url, reader.findings);
     }
     reader.finish();
-    State { snapshots: snapshots.map(|url| url.value), memory_limit_bytes }
+    State { snapshots: snapshots.map(|url| url.value), memory_limit_bytes, accept_loss }
 }
 
 fn read_http(section: Section, findings: &mut Findings) -> Http {

@@ -6,7 +6,7 @@ use crate::config::quantity;
 use crate::event::Span;
 
 use super::document::{Section, Setting, Value};
-use super::finding::{Findings, Spot};
+use super::finding::{Findings, Origin, Spot};
 use crate::rules::diagnostic::{Code, nearest};
 use crate::rules::units::parse_span;
 
@@ -114,6 +114,20 @@ impl<'f> Reader<'f> {
             other => {
                 self.findings.wrong_type(&spot, &self.name(key), expected, other.type_name());
                 None
+            }
+        }
+    }
+
+    /// `true` or `false`; from a variable as text.
+    pub fn flag_or(&mut self, key: &'static str, default: bool) -> bool {
+        let Some(Setting { spot, value, .. }) = self.setting(key) else { return default };
+        match value {
+            Value::Flag(flag) => flag,
+            Value::Text(text) if spot.origin == Origin::Environment && text == "true" => true,
+            Value::Text(text) if spot.origin == Origin::Environment && text == "false" => false,
+            other => {
+                self.findings.wrong_type(&spot, &self.name(key), "true or false", other.type_name());
+                default
             }
         }
     }

@@ -154,6 +154,8 @@ fn variables_win_over_the_file_and_unknown_ones_are_errors() {
             ("DORMOUSE_KAFKA__BROKERS", "localhost:1"),
             ("DORMOUSE_INPUT__0__KIND", "browse"),
             ("DORMOUSE_TIME__GRACE", "7s"),
+            ("DORMOUSE_STATE__ACCEPT_LOSS", "true"),
+            ("DORMOUSE_KAFKA__PLACEMENT", "crc32"),
             ("DORMOUSE_KAFKA__CLIENT__SECURITY_PROTOCOL", "ssl"),
             ("DORMOUSE_PORT", "tcp://10.0.0.1:80"),
             ("PATH", "/bin"),
@@ -162,6 +164,7 @@ fn variables_win_over_the_file_and_unknown_ones_are_errors() {
     assert_eq!(service.kafka.brokers, "localhost:1");
     assert_eq!(service.inputs[0].kind.as_deref(), Some("browse"));
     assert_eq!(service.time.grace, Span(7_000));
+    assert_eq!((service.state.accept_loss, service.kafka.placement), (true, Placement::Crc32));
     assert_eq!(service.kafka.client.get("security.protocol"), Some("ssl"));
     let wrong = [
         ("DORMOUSE_INPUT__3__TOPIC", "x"),

@@ -14,8 +14,20 @@ pub enum Chunk {
     Lines(Vec<u8>),
     /// Whole lines that do not follow each other in the file, with their numbers there, from 1.
     Numbered(Vec<u8>, Vec<u64>),
-    /// One line over the limit: its first bytes and how many there were.
-    TooLong { start: Vec<u8>, n_bytes: u64 },
+    /// One line over the limit: its first bytes and how many there were; its number where the chunk before does not
+    /// tell it.
+    TooLong { start: Vec<u8>, n_bytes: u64, number: Option<u64> },
+}
+
+impl Chunk {
+    /// The number in the file, from 1, of the line at `index` in this chunk, after `n_lines_before` in those before.
+    pub fn line_number(&self, n_lines_before: u64, index: u32) -> u64 {
+        match self {
+            Chunk::Numbered(_, numbers) => numbers[index as usize],
+            Chunk::TooLong { number: Some(number), .. } => *number,
+            _ => n_lines_before + u64::from(index) + 1,
+        }
+    }
 }
 
 /// The chunks of one stream, in order.
@@ -67,21 +79,24 @@ impl<R: Read> Chunks<R> {
 
     /// Reads to the end of a line that is too long, keeping what it began with.
     fn skip_line(&mut self, mut start: Vec<u8>) -> io::Result<Chunk> {
-        let mut n_bytes = start.len() as u64;
+        let (mut n_bytes, mut last) = (start.len() as u64, start.last().copied());
         start.truncate(self.line_bytes_max);
         start.shrink_to_fit();
         let mut bytes = Vec::new();
         while !self.is_at_end {
             bytes.clear();
             self.fill(&mut bytes)?;
-            if let Some(end) = memchr(b'\n', &bytes) {
+            let end = memchr(b'\n', &bytes);
+            let part = &bytes[..end.unwrap_or(bytes.len())];
+            n_bytes += part.len() as u64;
+            last = part.last().copied().or(last);
+            if let Some(end) = end {
                 self.rest.extend_from_slice(&bytes[end + 1..]);
-                n_bytes += end as u64;
                 break;
             }
-            n_bytes += bytes.len() as u64;
         }
-        Ok(Chunk::TooLong { start, n_bytes })
+        n_bytes -= u64::from(last == Some(b'\r'));
+        Ok(Chunk::TooLong { start, n_bytes, number: None })
     }
 }
 
@@ -135,11 +150,15 @@ mod tests {
 
     #[test]
     fn a_line_over_the_limit_keeps_its_start_and_the_next_ones_are_whole() {
-        let text = [b"{}\n".to_vec(), vec![b'x'; 1000], b"\n{1}\n{2}".to_vec()].concat();
+        let text = [b"{}\n".to_vec(), vec![b'x'; 1000], b"\r\n{1}\n{2}".to_vec()].concat();
         for chunk_bytes in [1, 7, 64, 700] {
             let found = chunks(&text, chunk_bytes, 10);
             let too_long: Vec<_> = found.iter().filter(|chunk| matches!(chunk, Chunk::TooLong { .. })).collect();
-            assert_eq!(too_long, [&Chunk::TooLong { start: vec![b'x'; 10], n_bytes: 1000 }], "{chunk_bytes}");
+            assert_eq!(
+                too_long,
+                [&Chunk::TooLong { start: vec![b'x'; 10], n_bytes: 1000, number: None }],
+                "{chunk_bytes}"
+            );
             let rest: Vec<u8> = found
                 .iter()
                 .filter_map(|chunk| if let Chunk::Lines(bytes) = chunk { Some(&bytes[..]) } else { None })
@@ -152,6 +171,6 @@ mod tests {
     #[test]
     fn an_endless_line_at_the_end_of_the_file_ends_with_it() {
         let found = chunks(&[b'x'; 99], 8, 10);
-        assert_eq!(found, [Chunk::TooLong { start: vec![b'x'; 10], n_bytes: 99 }]);
+        assert_eq!(found, [Chunk::TooLong { start: vec![b'x'; 10], n_bytes: 99, number: None }]);
     }
 }

@@ -111,7 +111,8 @@ mod tests {
     #[test]
     fn damage_is_an_error() {
         let zstd = zstd::encode_all(&[b'x'; 1000][..], 1).expect("memory takes it");
-        for (name, bytes) in [("a.zst", &zstd[..zstd.len() - 1]), ("b.zst", b"{}\n{}\n"), ("c.gz", &gzip(b"abc")[..9])] {
+        for (name, bytes) in [("a.zst", &zstd[..zstd.len() - 1]), ("b.zst", b"{}\n{}\n"), ("c.gz", &gzip(b"abc")[..9])]
+        {
             let (_folder, path) = write(name, bytes);
             assert!(read(&path).is_err(), "{name}");
         }

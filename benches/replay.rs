@@ -1,0 +1,148 @@
+//! Measures a replay: 5 M events of 500 000 customers under twenty rules, on one and two threads, beside the time that
+//! merely reading the same file and splitting its lines takes; and the memory of a customer with 25 events.
+//!
+//! `cargo bench --bench replay`. The events are generated once into `target/bench/`.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use dormouse::cli::generate::{self, Kind, Model};
+use dormouse::config::rules;
+use dormouse::engine::Shard;
+use dormouse::event::{self, Decoder, Format, Span};
+use dormouse::pipeline::replay::{self, Options, Summary};
+use dormouse::rules::Plan;
+
+const N_EVENTS: u64 = 5_000_000;
+const N_CUSTOMERS: u64 = 500_000;
+/// For the memory of a customer.
+const N_EVENTS_EACH: u64 = 25;
+const N_CUSTOMERS_HELD: u64 = 200_000;
+
+fn main() {
+    let plan = Arc::new(plan());
+    let file = events_file();
+    let n_bytes = file.metadata().expect("it was just written").len();
+    let n_segments: usize = plan.dimensions.iter().map(|dimension| dimension.segments.len()).sum();
+    println!("machine      {}, {} cores", cpu_name(), std::thread::available_parallelism().map_or(1, NonZero::get));
+    println!("events       {N_EVENTS} of {} bytes, {N_CUSTOMERS} customers, {n_segments} rules", n_bytes / N_EVENTS);
+
+    let split = seconds(|| assert_eq!(n_lines(&file), N_EVENTS));
+    println!("read, split  {:>10.0} events/s  {split:.2} s", N_EVENTS as f64 / split);
+    for n_threads in [1, 2] {
+        let cpu_before = cpu_seconds();
+        let summary = replay(&plan, &file, n_threads);
+        let cpu = cpu_seconds() - cpu_before;
+        println!(
+            "{n_threads} thread(s)  {:>10.0} events/s  {:.2} s, {:.0} times read and split; {:.0} events per CPU second; {} changes, {} B a customer",
+            summary.events_per_second(),
+            summary.elapsed.as_secs_f64(),
+            summary.elapsed.as_secs_f64() / split,
+            N_EVENTS as f64 / cpu,
+            summary.n_changes,
+            summary.state_bytes / summary.n_customers,
+        );
+    }
+    println!("memory       {} B a customer with {N_EVENTS_EACH} events, ids of 20 bytes", customer_bytes(&plan));
+}
+
+fn plan() -> Plan {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/rules20.toml");
+    match rules::load(&path) {
+        Ok(loaded) => loaded.plan,
+        Err(errors) => panic!("{} is wrong: {errors:?}", path.display()),
+    }
+}
+
+fn model(n_customers: u64, n_events: u64) -> Model {
+    // 2025-01-01T00:00:00Z
+    let start = event::Instant(1_735_689_600_000);
+    Model { n_customers, n_events, seed: 1, kinds: Kind::ALL.to_vec(), start, days: 365 }
+}
+
+/// Generated when it is not there yet, under a name that says what it is.
+fn events_file() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
+    let path = folder.join(format!("events-{N_CUSTOMERS}-{N_EVENTS}-v1.jsonl"));
+    if !path.exists() {
+        let unfinished = folder.join("events.unfinished");
+        std::fs::create_dir_all(&folder).expect("target/ can be written");
+        let file = File::create(&unfinished).expect("target/ can be written");
+        let took = seconds(|| generate::write(&model(N_CUSTOMERS, N_EVENTS), &file).expect("there is room"));
+        println!("generated    {:>10.0} events/s", N_EVENTS as f64 / took);
+        std::fs::rename(unfinished, &path).expect("target/ can be written");
+    }
+    path
+}
+
+/// What any reader of this file has to do.
+fn n_lines(path: &Path) -> u64 {
+    let mut file = BufReader::with_capacity(1 << 20, File::open(path).expect("it is there"));
+    let (mut block, mut n_lines, mut n_bytes) = (vec![0; 1 << 20], 0, 0);
+    loop {
+        let n = file.read(&mut block).expect("it can be read");
+        if n == 0 {
+            assert!(n_bytes > 0);
+            return n_lines;
+        }
+        n_lines += memchr::memchr_iter(b'\n', &block[..n]).count() as u64;
+        n_bytes += n;
+    }
+}
+
+fn replay(plan: &Arc<Plan>, file: &Path, n_threads: usize) -> Summary {
+    let options = Options {
+        files: vec![file.to_owned()],
+        until: None,
+        grace: Span(5_000),
+        n_threads: NonZero::new(n_threads).expect("at least one"),
+        is_sorted_first: false,
+        sort_bytes_max: 256 << 20,
+        n_bytes_read: Arc::default(),
+    };
+    let path = file.with_file_name("changes.jsonl");
+    let mut changes = File::create(path).expect("target/ can be written");
+    let summary = replay::run(plan, &options, None, &mut changes).expect("the file can be read");
+    assert_eq!((summary.n_events, summary.n_rejects_total()), (N_EVENTS, 0));
+    summary
+}
+
+/// All memory that a shard holds, for each customer.
+fn customer_bytes(plan: &Arc<Plan>) -> usize {
+    let mut lines = Vec::new();
+    let model = model(N_CUSTOMERS_HELD, N_CUSTOMERS_HELD * N_EVENTS_EACH);
+    generate::write(&model, &mut lines).expect("memory takes it");
+    let decoder = Decoder::new(&plan.schema);
+    let mut shard = Shard::new(plan.clone());
+    let mut changes = Vec::new();
+    for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let event = decoder.decode(Format::Json, line, None).expect("generated events are good");
+        shard.apply(&event, event.time - Span(5_000), &mut changes);
+        changes.clear();
+    }
+    shard.state_bytes() / shard.n_customers()
+}
+
+fn seconds(work: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    work();
+    start.elapsed().as_secs_f64()
+}
+
+/// What all threads of this process used so far.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // After the name in parentheses: state is field 3, user and system time are 14 and 15, in hundredths.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
+fn cpu_name() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
+    name.unwrap_or("unknown CPU").to_owned()
+}

@@ -1,0 +1,61 @@
+//! How far a replay is, on a terminal only.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::terminal;
+use crate::pipeline::replay::Options;
+
+const REDRAW: Duration = Duration::from_millis(150);
+
+/// A bar that follows the bytes read until it is ended.
+pub struct Bar {
+    is_done: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+/// Shows a bar; nothing when nobody looks at standard error, or when it should be quiet.
+pub fn start(options: &Options, is_quiet: bool) -> Option<Bar> {
+    if is_quiet || !terminal::is_stderr() {
+        return None;
+    }
+    let sizes = options.files.iter().map(|file| fs::metadata(file).ok().filter(fs::Metadata::is_file));
+    let total: Option<u64> = sizes.map(|size| size.map(|size| size.len())).sum();
+    let bar = match total {
+        Some(total) => {
+            ProgressBar::new(total).with_style(style("{bar:40} {percent:>3} %  {bytes_per_sec}  {eta} left"))
+        }
+        None => ProgressBar::new_spinner().with_style(style("{spinner} {bytes} read  {bytes_per_sec}")),
+    };
+    let is_done = Arc::new(AtomicBool::new(false));
+    let (n_bytes_read, should_end) = (options.n_bytes_read.clone(), is_done.clone());
+    let draw = move || {
+        while !should_end.load(Ordering::Acquire) {
+            bar.set_position(n_bytes_read.load(Ordering::Relaxed));
+            thread::park_timeout(REDRAW);
+        }
+        bar.finish_and_clear();
+    };
+    // Without a thread to spare there is no bar, and that is no reason to fail.
+    let thread = thread::Builder::new().name("progress".to_owned()).spawn(draw).ok()?;
+    Some(Bar { is_done, thread })
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the template is one of ours")
+}
+
+impl Bar {
+    /// Takes the bar off the terminal.
+    pub fn end(self) {
+        self.is_done.store(true, Ordering::Release);
+        self.thread.thread().unpark();
+        // The thread only draws: however it ended, the replay's result counts.
+        self.thread.join().unwrap_or_default();
+    }
+}

@@ -1,0 +1,315 @@
+//! Publishes groups of records and the offsets that they cover, each group in one transaction.
+//!
+//! A producer that met any failure or doubt is at its end: it never aborts and goes on, since librdkafka resends by
+//! itself and a delayed first copy could end or rewind the next transaction. What always holds: all records are
+//! acknowledged before offsets are sent; offsets carry the generation and the member that the caller vouches for; a
+//! publisher that is at its end refuses everything.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, NoCustomPartitioner, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
+
+use super::error::Error;
+use super::logging;
+use super::member::{Member, Stamp, stamp_of};
+use super::native;
+use super::settings::Settings;
+
+/// Names and values of a record's headers.
+pub type Headers = [(std::borrow::Cow<'static, str>, Vec<u8>)];
+
+/// A record to be published.
+#[derive(Debug, Clone, Copy)]
+pub struct Outgoing<'a> {
+    pub topic: &'a str,
+    pub partition: i32,
+    pub key: Option<&'a [u8]>,
+    /// None: a tombstone.
+    pub value: Option<&'a [u8]>,
+    pub headers: &'a Headers,
+    /// Whether the caller wants to know where it was put: [`Publisher::placed`].
+    pub is_marked: bool,
+}
+
+/// What vouches for a transaction: the membership under which everything in it was made.
+pub struct Fence<'a> {
+    pub member: &'a Member,
+    pub stamp: &'a Stamp,
+}
+
+/// How a transaction ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Committed,
+    /// It never will be committed.
+    NotCommitted(Reason),
+    /// The commit was asked for, and the answer is missing or cannot be believed.
+    Unknown(Reason),
+}
+
+/// Why a transaction did not end well.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    #[error("the group has moved on: {0}")]
+    Stale(String),
+    #[error("another producer took over the transactional id: {0}")]
+    Fenced(String),
+    #[error("it took too long: {0}")]
+    TimedOut(String),
+    #[error("{0}")]
+    Other(String),
+}
+
+/// A transactional producer.
+pub struct Publisher {
+    producer: ThreadedProducer<Context>,
+    slow_commit: Duration,
+    timeout: Duration,
+    is_spent: bool,
+}
+
+#[derive(Default)]
+struct Context {
+    /// Records handed over and not yet acknowledged or refused.
+    n_pending: AtomicUsize,
+    /// A connection broke.
+    is_shaken: AtomicBool,
+    delivered: Mutex<Delivered>,
+    settled: Condvar,
+}
+
+#[derive(Default)]
+struct Delivered {
+    failure: Option<(RDKafkaErrorCode, String)>,
+    /// Of marked records: topic, partition, offset.
+    placed: Vec<(String, i32, i64)>,
+}
+
+impl Context {
+    fn delivered(&self) -> MutexGuard<'_, Delivered> {
+        self.delivered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        logging::line(level, facility, text);
+    }
+
+    fn error(&self, cause: KafkaError, reason: &str) {
+        self.is_shaken.store(true, Ordering::Release);
+        logging::error(&cause, reason);
+    }
+}
+
+impl ProducerContext<NoCustomPartitioner> for Context {
+    /// 1 for marked records.
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, is_marked: usize) {
+        match result {
+            Ok(message) if is_marked == 1 => {
+                let place = (message.topic().to_owned(), message.partition(), message.offset());
+                self.delivered().placed.push(place);
+            }
+            Ok(_) => {}
+            Err((error, message)) => {
+                let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+                let text = format!("{}/{}: {error}", message.topic(), message.partition());
+                self.delivered().failure.get_or_insert((code, text));
+            }
+        }
+        if self.n_pending.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let _guard = self.delivered();
+            self.settled.notify_all();
+        }
+    }
+}
+
+impl Publisher {
+    /// A producer under `id`: whoever used it before is fenced, and a transaction that was open is aborted.
+    pub fn open(settings: &Settings, id: &str, timeout: Duration) -> Result<Publisher, Error> {
+        let producer: ThreadedProducer<Context> =
+            settings.publisher(id).create_with_context(Context::default()).map_err(Error::Settings)?;
+        producer.init_transactions(timeout).map_err(|error| match reason(&error) {
+            Reason::Fenced(_) => Error::Fenced { id: id.to_owned() },
+            other => Error::Transactions { id: id.to_owned(), text: other.to_string() },
+        })?;
+        Ok(Publisher {
+            producer,
+            slow_commit: settings.slow_commit(),
+            timeout: settings.transaction_timeout(),
+            is_spent: false,
+        })
+    }
+
+    /// Publishes the records and the offsets (topic, partition, next offset) in one transaction.
+    pub fn publish<'a>(
+        &mut self,
+        records: impl Iterator<Item = Outgoing<'a>>,
+        offsets: &[(&str, i32, i64)],
+        fence: &Fence<'_>,
+    ) -> Outcome {
+        assert!(!self.is_spent, "a publisher that is at its end was used again");
+        // Spent until proven otherwise: every early return leaves it so.
+        self.is_spent = true;
+        self.context().is_shaken.store(false, Ordering::Release);
+        *self.context().delivered() = Delivered::default();
+        let deadline = Instant::now() + self.timeout;
+        let sent = self.send(records, deadline).and_then(|()| self.send_offsets(offsets, fence, deadline));
+        if let Err(reason) = sent {
+            return Outcome::NotCommitted(reason);
+        }
+        let started = Instant::now();
+        match self.producer.commit_transaction(remaining(deadline)) {
+            Ok(()) => {
+                let is_slow = started.elapsed() > self.slow_commit;
+                self.is_spent = is_slow || self.context().is_shaken.load(Ordering::Acquire);
+                Outcome::Committed
+            }
+            Err(error) => Outcome::Unknown(reason(&error)),
+        }
+    }
+
+    /// Whether it must be replaced before anything else is published.
+    pub fn is_spent(&self) -> bool {
+        self.is_spent
+    }
+
+    /// Where the marked records of the last transaction were put: topic, partition, offset.
+    pub fn placed(&self) -> Vec<(String, i32, i64)> {
+        std::mem::take(&mut self.context().delivered().placed)
+    }
+
+    fn context(&self) -> &Context {
+        self.producer.client().context()
+    }
+
+    /// Hands over all records and waits until each is acknowledged.
+    fn send<'a>(&self, records: impl Iterator<Item = Outgoing<'a>>, deadline: Instant) -> Result<(), Reason> {
+        self.producer.begin_transaction().map_err(|error| reason(&error))?;
+        let mut n_sent = 0_usize;
+        for record in records {
+            self.enqueue(&record, deadline)?;
+            n_sent += 1;
+        }
+        tracing::trace!("{n_sent} records handed over");
+        self.wait_until_pending(0, deadline)?;
+        // Acknowledged; a moment later the producer has forgotten them too, and committing need not wait.
+        while self.producer.in_flight_count() > 0 {
+            if Instant::now() > deadline {
+                return Err(Reason::TimedOut("records were not acknowledged in time".to_owned()));
+            }
+            std::thread::yield_now();
+        }
+        match self.context().delivered().failure.take() {
+            None => Ok(()),
+            Some((code, text)) => Err(reason_of(code, text)),
+        }
+    }
+
+    fn enqueue(&self, record: &Outgoing<'_>, deadline: Instant) -> Result<(), Reason> {
+        let mut base = BaseRecord::<[u8], [u8], usize>::with_opaque_to(record.topic, usize::from(record.is_marked))
+            .partition(record.partition);
+        base.key = record.key;
+        base.payload = record.value;
+        base.headers = owned_headers(record.headers);
+        loop {
+            let n_pending = self.context().n_pending.fetch_add(1, Ordering::AcqRel);
+            match self.producer.send(base) {
+                Ok(()) => return Ok(()),
+                Err((error, returned)) => {
+                    self.context().n_pending.fetch_sub(1, Ordering::AcqRel);
+                    if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+                        return Err(reason(&error));
+                    }
+                    base = returned;
+                    self.wait_until_pending(n_pending / 2, deadline)?;
+                }
+            }
+        }
+    }
+
+    /// Waits until at most `n` records are neither acknowledged nor refused.
+    fn wait_until_pending(&self, n: usize, deadline: Instant) -> Result<(), Reason> {
+        let context = self.context();
+        let mut guard = context.delivered();
+        while context.n_pending.load(Ordering::Acquire) > n {
+            if Instant::now() >= deadline {
+                return Err(Reason::TimedOut("records were not acknowledged in time".to_owned()));
+            }
+            // Woken when none is left; looking again now and then finds the other cases.
+            let turn = remaining(deadline).min(Duration::from_millis(if n == 0 { 100 } else { 2 }));
+            guard = context.settled.wait_timeout(guard, turn).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Ok(())
+    }
+
+    /// Fenced by the group as it is at this moment, which must be the one that the caller vouches for.
+    fn send_offsets(&self, offsets: &[(&str, i32, i64)], fence: &Fence<'_>, deadline: Instant) -> Result<(), Reason> {
+        let mut list = TopicPartitionList::with_capacity(offsets.len());
+        for (topic, partition, next) in offsets {
+            list.add_partition_offset(topic, *partition, Offset::Offset(*next)).map_err(|error| reason(&error))?;
+        }
+        let group = fence.member.group().ok_or_else(|| Reason::Stale("there is no group".to_owned()))?;
+        let now = stamp_of(&group);
+        if !now.is_valid() || now != *fence.stamp {
+            return Err(Reason::Stale(format!("made as {}, now {now}", fence.stamp)));
+        }
+        native::send_offsets(&self.producer, &list, &group, remaining(deadline))
+            .map_err(|refused| reason_of(refused.code, refused.text))
+    }
+}
+
+/// Aborts whatever transaction a dead owner left open under `id`, by taking the id over once. Nothing is published.
+pub fn abort_transaction_of(settings: &Settings, id: &str, timeout: Duration) -> Result<(), Error> {
+    Publisher::open(settings, id, timeout).map(drop)
+}
+
+fn owned_headers(headers: &Headers) -> Option<OwnedHeaders> {
+    if headers.is_empty() {
+        return None;
+    }
+    let owned = OwnedHeaders::new_with_capacity(headers.len());
+    Some(headers.iter().fold(owned, |owned, (name, value)| owned.insert(Header { key: name, value: Some(value) })))
+}
+
+fn remaining(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
+fn reason(error: &KafkaError) -> Reason {
+    let text = match error {
+        KafkaError::Transaction(error) => error.string(),
+        other => other.to_string(),
+    };
+    let code = match error {
+        KafkaError::Transaction(error) => error.code(),
+        other => other.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown),
+    };
+    reason_of(code, text)
+}
+
+fn reason_of(code: RDKafkaErrorCode, text: String) -> Reason {
+    match code {
+        RDKafkaErrorCode::IllegalGeneration
+        | RDKafkaErrorCode::UnknownMemberId
+        | RDKafkaErrorCode::FencedInstanceId
+        | RDKafkaErrorCode::RebalanceInProgress => Reason::Stale(text),
+        RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::InvalidProducerEpoch => {
+            Reason::Fenced(text)
+        }
+        RDKafkaErrorCode::OperationTimedOut
+        | RDKafkaErrorCode::MessageTimedOut
+        | RDKafkaErrorCode::RequestTimedOut
+        | RDKafkaErrorCode::PurgeInflight
+        | RDKafkaErrorCode::PurgeQueue => Reason::TimedOut(text),
+        _ => Reason::Other(text),
+    }
+}

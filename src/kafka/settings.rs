@@ -1,0 +1,154 @@
+//! How our clients are configured: what exactly once hangs on is fixed here, what people set is passed on.
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+
+/// A transaction that is open for longer is aborted by the broker. Shorter than the session, so that a member that was
+/// thrown out of the group has none left.
+pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
+/// A broker that does not answer for so long is given up; a commit that takes half of it ends its producer.
+pub const SOCKET_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a request that nothing depends on may take.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How to reach Kafka and who we are there.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `host:port`, separated by commas.
+    pub brokers: String,
+    pub group: String,
+    /// This running instance's name: its static membership and its transactional id. No two instances share it.
+    pub instance: String,
+    /// Any of librdkafka's settings, passed on as they are.
+    pub client: Vec<(String, String)>,
+    /// librdkafka's in-process cluster, which has no admin interface and keeps no transactional offsets.
+    pub is_embedded: bool,
+}
+
+/// Which records a reader is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    Committed,
+    Uncommitted,
+}
+
+impl Isolation {
+    fn name(self) -> &'static str {
+        match self {
+            Isolation::Committed => "read_committed",
+            Isolation::Uncommitted => "read_uncommitted",
+        }
+    }
+}
+
+impl Settings {
+    /// The transactional id of this instance.
+    pub fn transactional_id(&self) -> String {
+        format!("{}.{}", self.group, self.instance)
+    }
+
+    /// `defaults` may be overridden by what people set, `fixed` may not.
+    fn config(&self, defaults: &[(&str, &str)], fixed: &[(&str, &str)]) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("client.id", format!("dormouse-{}", self.instance));
+        for (name, value) in defaults {
+            config.set(*name, *value);
+        }
+        for (name, value) in &self.client {
+            config.set(name, value);
+        }
+        config.set("bootstrap.servers", &self.brokers);
+        for (name, value) in fixed {
+            config.set(*name, *value);
+        }
+        config
+    }
+
+    /// For looking at topics, watermarks and settings.
+    pub fn observer(&self, isolation: Isolation) -> ClientConfig {
+        self.config(&[], &[("isolation.level", isolation.name())])
+    }
+
+    /// For reading partitions that we assign ourselves, from offsets that we choose, never committing any.
+    pub fn reader(&self, isolation: Isolation, n_partitions: usize) -> ClientConfig {
+        let queue_kib = (64 * 1024 / n_partitions.max(1)).clamp(512, 8 * 1024).to_string();
+        self.config(
+            &[
+                ("queued.min.messages", "50000"),
+                ("queued.max.messages.kbytes", &queue_kib),
+                ("fetch.queue.backoff.ms", "5"),
+                ("fetch.wait.max.ms", "50"),
+                ("fetch.error.backoff.ms", "100"),
+                ("reconnect.backoff.max.ms", "1000"),
+            ],
+            &[
+                // Assigning needs a group's name. Nothing is subscribed, so nothing is joined.
+                ("group.id", &self.group),
+                ("isolation.level", isolation.name()),
+                ("enable.auto.commit", "false"),
+                ("enable.auto.offset.store", "false"),
+                ("auto.offset.reset", "error"),
+                ("enable.partition.eof", "true"),
+            ],
+        )
+    }
+
+    /// For belonging to the group: it is assigned partitions and never fetches.
+    pub fn member(&self) -> ClientConfig {
+        let mut config = self.config(
+            &[("session.timeout.ms", "45000"), ("heartbeat.interval.ms", "1000"), ("reconnect.backoff.max.ms", "1000")],
+            &[
+                ("group.id", &self.group),
+                ("group.protocol", "classic"),
+                ("partition.assignment.strategy", "range"),
+                ("enable.auto.commit", "false"),
+                ("enable.auto.offset.store", "false"),
+                ("auto.offset.reset", "error"),
+            ],
+        );
+        if !self.is_embedded {
+            config.set("group.instance.id", &self.instance);
+        }
+        config
+    }
+
+    /// For publishing as `id`.
+    pub fn publisher(&self, id: &str) -> ClientConfig {
+        self.config(
+            &[
+                ("linger.ms", "0.5"),
+                ("queue.buffering.max.messages", "200000"),
+                ("retry.backoff.ms", "1"),
+                ("retry.backoff.max.ms", "5"),
+                ("reconnect.backoff.max.ms", "1000"),
+                ("socket.timeout.ms", &SOCKET_TIMEOUT.as_millis().to_string()),
+                ("transaction.timeout.ms", &TRANSACTION_TIMEOUT.as_millis().to_string()),
+            ],
+            &[("transactional.id", id), ("enable.idempotence", "true"), ("acks", "all")],
+        )
+    }
+
+    /// What a commit may take before its producer is not trusted any more.
+    pub fn slow_commit(&self) -> Duration {
+        self.millis("socket.timeout.ms").unwrap_or(SOCKET_TIMEOUT) / 2
+    }
+
+    /// How long a transaction may stay open.
+    pub fn transaction_timeout(&self) -> Duration {
+        self.millis("transaction.timeout.ms").unwrap_or(TRANSACTION_TIMEOUT)
+    }
+
+    /// The largest message that the producer takes.
+    pub fn message_bytes_max(&self) -> usize {
+        self.given("message.max.bytes").and_then(|value| value.parse().ok()).unwrap_or(1_000_000)
+    }
+
+    fn millis(&self, name: &str) -> Option<Duration> {
+        self.given(name)?.parse().ok().map(Duration::from_millis)
+    }
+
+    fn given(&self, name: &str) -> Option<&str> {
+        self.client.iter().rev().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
+    }
+}

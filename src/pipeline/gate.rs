@@ -1,0 +1,87 @@
+//! When transactional calls may run: between an assignment and the next revoke, and one at a time.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Opened by an assignment, closed by a revoke.
+#[derive(Debug, Default)]
+pub struct Gate {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    is_open: bool,
+    is_busy: bool,
+}
+
+/// Somebody is inside; dropped when they leave.
+#[derive(Debug)]
+pub struct Pass<'a>(&'a Gate);
+
+impl Gate {
+    /// Lets one in, if it is open.
+    pub fn enter(&self) -> Option<Pass<'_>> {
+        let mut state = self.state();
+        assert!(!state.is_busy, "one transaction at a time");
+        state.is_busy = state.is_open;
+        state.is_open.then_some(Pass(self))
+    }
+
+    pub fn open(&self) {
+        self.state().is_open = true;
+    }
+
+    /// Closes it, and returns when nobody is inside.
+    pub fn close(&self) {
+        let mut state = self.state();
+        state.is_open = false;
+        while state.is_busy {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Whether somebody who is inside for long should come out.
+    pub fn is_closed(&self) -> bool {
+        !self.state().is_open
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        self.0.state().is_busy = false;
+        self.0.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_enters_a_closed_gate_and_closing_waits_for_who_is_inside() {
+        let gate = Gate::default();
+        assert!(gate.enter().is_none());
+        gate.open();
+        let pass = gate.enter().expect("it is open");
+        let (closing, is_inside) = (std::sync::Barrier::new(2), Mutex::new(true));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                closing.wait();
+                gate.close();
+                assert!(!*is_inside.lock().expect("nobody failed"), "closed while somebody was inside");
+            });
+            closing.wait();
+            while !gate.is_closed() {
+                std::thread::yield_now();
+            }
+            *is_inside.lock().expect("nobody failed") = false;
+            drop(pass);
+        });
+        assert!(gate.enter().is_none());
+    }
+}

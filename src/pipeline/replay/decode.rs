@@ -1,0 +1,108 @@
+//! A chunk of lines, decoded: what the merge needs of each record, and the events and rejects, borrowing from the
+//! chunk they came in.
+//!
+//! It applies nothing and counts nothing. Any thread may decode any chunk.
+
+use self_cell::self_cell;
+
+use super::chunk::{Chunk, lines};
+use crate::event::{Decoder, Event, Format, Instant, MAX_MESSAGE_BYTES, Reason, Reject};
+
+self_cell!(
+    /// A chunk together with what was decoded from it.
+    pub struct Decoded {
+        owner: Chunk,
+        #[covariant]
+        dependent: Records,
+    }
+);
+
+/// What stood in a chunk.
+#[derive(Default)]
+pub struct Records<'a> {
+    /// In the order of the lines.
+    pub heads: Vec<Head>,
+    /// With the indices of their lines.
+    pub events: Vec<(u32, Event<'a>)>,
+    pub rejects: Vec<Rejected<'a>>,
+    /// Empty lines count too.
+    pub n_lines: u64,
+}
+
+/// A record as the merge sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Head {
+    Event { time: Instant, shard: u32 },
+    Reject,
+}
+
+/// A record that was not taken, with the line it was.
+pub struct Rejected<'a> {
+    /// Its index in the chunk.
+    pub line: u32,
+    pub reject: Reject,
+    pub bytes: &'a [u8],
+    /// How many bytes there were, when `bytes` are only the first of them.
+    pub n_bytes: Option<u64>,
+}
+
+/// Decodes a chunk; customers are spread over `n_shards`.
+pub fn decode(decoder: &Decoder, n_shards: u32, chunk: Chunk) -> Decoded {
+    Decoded::new(chunk, |chunk| match chunk {
+        Chunk::Lines(bytes) | Chunk::Numbered(bytes, _) => decode_lines(decoder, n_shards, bytes),
+        Chunk::TooLong { start, n_bytes, .. } => {
+            let rejects = vec![too_long(0, start, *n_bytes)];
+            Records { heads: vec![Head::Reject], rejects, n_lines: 1, ..Records::default() }
+        }
+    })
+}
+
+fn decode_lines<'a>(decoder: &Decoder, n_shards: u32, bytes: &'a [u8]) -> Records<'a> {
+    let mut records = Records::default();
+    // Few lines are shorter; the vectors grow if they are.
+    records.heads.reserve(bytes.len() / 192);
+    records.events.reserve(bytes.len() / 192);
+    for (line, bytes) in lines(bytes).enumerate() {
+        records.n_lines += 1;
+        if bytes.is_empty() {
+            continue;
+        }
+        // A chunk has far fewer than 2^32 bytes.
+        let line = line as u32;
+        if bytes.len() > MAX_MESSAGE_BYTES {
+            records.heads.push(Head::Reject);
+            records.rejects.push(too_long(line, bytes, bytes.len() as u64));
+            continue;
+        }
+        match decode_line(decoder, bytes) {
+            Ok(event) => {
+                records.heads.push(Head::Event { time: event.time, shard: shard_of(&event.customer, n_shards) });
+                records.events.push((line, event));
+            }
+            Err(reject) => {
+                records.heads.push(Head::Reject);
+                records.rejects.push(Rejected { line, reject, bytes, n_bytes: None });
+            }
+        }
+    }
+    records
+}
+
+/// A record of a file says its own kind, in JSON.
+pub fn decode_line<'a>(decoder: &Decoder, bytes: &'a [u8]) -> Result<Event<'a>, Reject> {
+    decoder.decode(Format::Json, bytes, None)
+}
+
+/// Only the first bytes are kept, whether the line came whole or not.
+fn too_long(line: u32, bytes: &[u8], n_bytes: u64) -> Rejected<'_> {
+    let detail = format!("{n_bytes} bytes, more than {MAX_MESSAGE_BYTES}");
+    let reject = Reject::new(Reason::MessageTooLarge, detail);
+    Rejected { line, reject, bytes: &bytes[..MAX_MESSAGE_BYTES], n_bytes: Some(n_bytes) }
+}
+
+/// Which shard a customer belongs to. Results do not depend on it. From the middle of the hash: a shard's own directory
+/// looks at both ends.
+fn shard_of(customer: &str, n_shards: u32) -> u32 {
+    let hash = rapidhash::v3::rapidhash_v3(customer.as_bytes());
+    ((u64::from((hash >> 24) as u32) * u64::from(n_shards)) >> 32) as u32
+}

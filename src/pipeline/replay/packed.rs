@@ -1,0 +1,225 @@
+//! A change as bytes, for the sort between engine and output: a key that orders it, and the rest, packed.
+//!
+//! It is no format for the outside: it is read by the process that wrote it. What always holds: keys compare as
+//! (`effective_at`, customer, `sequence`).
+
+use crate::engine::{Cause, Change, Evidence};
+use crate::event::Instant;
+use crate::rules::plan::{ComparisonId, DimensionId, SegmentId};
+
+/// The record that made the engine look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Index into the files of the replay.
+    pub file: u32,
+    /// From 1.
+    pub line: u64,
+}
+
+/// Appends the key of `change` to `key`: the instant, the customer with an end that sorts before any of its
+/// continuations, and the sequence.
+pub fn pack_key(change: &Change, key: &mut Vec<u8>) {
+    key.extend_from_slice(&ordered(change.effective_at));
+    for &byte in change.customer.as_bytes() {
+        key.push(byte);
+        if byte == 0 {
+            key.push(1);
+        }
+    }
+    key.extend_from_slice(&[0, 0]);
+    key.extend_from_slice(&change.sequence.to_be_bytes());
+}
+
+/// An instant as bytes that compare as it does.
+pub fn ordered(instant: Instant) -> [u8; 8] {
+    (instant.0 as u64 ^ 1 << 63).to_be_bytes()
+}
+
+/// Appends everything of `change` that its key does not say.
+pub fn pack(change: &Change, origin: Option<Origin>, payload: &mut Vec<u8>) {
+    payload.push(change.dimension.0);
+    payload.push(cause_number(change.cause));
+    put_segment(change.from, payload);
+    put_segment(change.to, payload);
+    put_number(change.from_since.map_or(0, |since| 1 + since.0 as u64), payload);
+    put_number(change.evidence.len() as u64, payload);
+    for evidence in &change.evidence {
+        put_number(u64::from(evidence.comparison.0) << 1 | u64::from(evidence.holds), payload);
+        put_text(&evidence.value, payload);
+    }
+    put_number(change.standing.len() as u64, payload);
+    for &segment in &change.standing {
+        put_segment(segment, payload);
+    }
+    if let Some(origin) = origin {
+        put_number(1 + u64::from(origin.file), payload);
+        put_number(origin.line, payload);
+    } else {
+        put_number(0, payload);
+    }
+}
+
+/// The change and its origin, as they were packed.
+pub fn unpack(key: &[u8], payload: &[u8]) -> (Change, Option<Origin>) {
+    let (effective_at, customer, sequence) = unpack_key(key);
+    let mut bytes = Bytes(payload);
+    let dimension = DimensionId(bytes.byte());
+    let cause = CAUSES[usize::from(bytes.byte())];
+    let (from, to) = (bytes.segment(), bytes.segment());
+    let from_since = bytes.number().checked_sub(1).map(|since| Instant(since as i64));
+    let evidence = (0..bytes.number()).map(|_| bytes.evidence()).collect();
+    let standing = (0..bytes.number()).map(|_| bytes.segment()).collect();
+    let origin = bytes.number().checked_sub(1).map(|file| Origin { file: file as u32, line: bytes.number() });
+    let change =
+        Change { customer, sequence, dimension, from, to, from_since, effective_at, cause, evidence, standing };
+    (change, origin)
+}
+
+fn unpack_key(key: &[u8]) -> (Instant, Box<str>, u64) {
+    let (instant, rest) = key.split_at(8);
+    let (customer, sequence) = rest.split_at(rest.len() - 8);
+    let eight = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().expect("split at eight bytes"));
+    let mut plain = Vec::with_capacity(customer.len());
+    let mut escaped = customer[..customer.len() - 2].iter();
+    while let Some(&byte) = escaped.next() {
+        plain.push(byte);
+        if byte == 0 {
+            escaped.next();
+        }
+    }
+    let customer = String::from_utf8(plain).expect("it was a text when it was packed");
+    (Instant((eight(instant) ^ 1 << 63) as i64), customer.into(), eight(sequence))
+}
+
+const CAUSES: [Cause; 4] = [Cause::Event, Cause::LateEvent, Cause::Elapsed, Cause::Rules];
+
+fn cause_number(cause: Cause) -> u8 {
+    match cause {
+        Cause::Event => 0,
+        Cause::LateEvent => 1,
+        Cause::Elapsed => 2,
+        Cause::Rules => 3,
+    }
+}
+
+fn put_segment(segment: Option<SegmentId>, bytes: &mut Vec<u8>) {
+    put_number(segment.map_or(0, |segment| 1 + u64::from(segment.0)), bytes);
+}
+
+fn put_text(text: &str, bytes: &mut Vec<u8>) {
+    put_number(text.len() as u64, bytes);
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+/// Seven bits a byte, the lowest first; the highest bit says that more follow.
+fn put_number(mut number: u64, bytes: &mut Vec<u8>) {
+    while number > 0x7F {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+/// What is left of a payload.
+struct Bytes<'a>(&'a [u8]);
+
+impl Bytes<'_> {
+    fn byte(&mut self) -> u8 {
+        let (&first, rest) = self.0.split_first().expect("payloads are read as they were written");
+        self.0 = rest;
+        first
+    }
+
+    fn number(&mut self) -> u64 {
+        let mut number = 0;
+        let mut shift = 0;
+        loop {
+            let byte = self.byte();
+            number |= u64::from(byte & 0x7F) << shift;
+            if byte < 0x80 {
+                return number;
+            }
+            shift += 7;
+        }
+    }
+
+    fn segment(&mut self) -> Option<SegmentId> {
+        self.number().checked_sub(1).map(|segment| SegmentId(segment as u8))
+    }
+
+    fn text(&mut self) -> Box<str> {
+        let n_bytes = self.number() as usize;
+        let (text, rest) = self.0.split_at(n_bytes);
+        self.0 = rest;
+        std::str::from_utf8(text).expect("it was a text when it was packed").into()
+    }
+
+    fn evidence(&mut self) -> Evidence {
+        let number = self.number();
+        Evidence { comparison: ComparisonId((number >> 1) as u16), holds: number & 1 == 1, value: self.text() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn any_segment() -> impl Strategy<Value = Option<SegmentId>> {
+        prop::option::of(any::<u8>().prop_map(SegmentId))
+    }
+
+    fn any_evidence() -> impl Strategy<Value = Evidence> {
+        (any::<u16>(), ".{0,9}", any::<bool>()).prop_map(|(comparison, value, holds)| Evidence {
+            comparison: ComparisonId(comparison),
+            value: value.into(),
+            holds,
+        })
+    }
+
+    prop_compose! {
+        fn any_change()(
+            customer in "[a\u{0}\u{1}é]{1,4}",
+            sequence in any::<u64>(),
+            dimension in any::<u8>(),
+            (from, to) in (any_segment(), any_segment()),
+            from_since in prop::option::of(0..4_102_444_800_000_i64),
+            effective_at in -2..3_i64,
+            cause in prop::sample::select(CAUSES.to_vec()),
+            evidence in prop::collection::vec(any_evidence(), 0..3),
+            standing in prop::collection::vec(any_segment(), 0..4),
+        ) -> Change {
+            Change {
+                customer: customer.into(), sequence, dimension: DimensionId(dimension), from, to,
+                from_since: from_since.map(Instant), effective_at: Instant(effective_at), cause, evidence,
+                standing: standing.into(),
+            }
+        }
+    }
+
+    fn any_origin() -> impl Strategy<Value = Option<Origin>> {
+        prop::option::of((any::<u16>(), any::<u64>()).prop_map(|(file, line)| Origin { file: file.into(), line }))
+    }
+
+    fn key(change: &Change) -> Vec<u8> {
+        let mut key = Vec::new();
+        pack_key(change, &mut key);
+        key
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_packed_comes_back(change in any_change(), origin in any_origin()) {
+            let mut payload = Vec::new();
+            pack(&change, origin, &mut payload);
+            prop_assert_eq!(unpack(&key(&change), &payload), (change, origin));
+        }
+
+        #[test]
+        fn keys_compare_as_instant_customer_sequence(a in any_change(), b in any_change()) {
+            let plain = |change: &Change| (change.effective_at, change.customer.clone(), change.sequence);
+            prop_assert_eq!(key(&a).cmp(&key(&b)), plain(&a).cmp(&plain(&b)));
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The real binary's replay gives exactly the changes of the given cases, and of generated ones those of the oracle, on one
+//! thread and on two, in the order that it promises.
+//!
+//! `DORMOUSE_SEEDS=5000` takes that many seeds, `DORMOUSE_SEEDS=1200..1300` those. What fails stays under `target/tmp`.
+
+mod generate;
+mod given;
+mod oracle;
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use generate::{Case, case};
+use jiff::Timestamp;
+use oracle::{Cause, Change, difference, replay};
+use serde_json::Value;
+
+/// What the binary said.
+struct Said {
+    /// In the order of writing.
+    changes: Vec<Change>,
+    n_rejects: usize,
+}
+
+fn written(folder: &Path, case: &Case) -> Vec<PathBuf> {
+    fs::create_dir_all(folder).expect("a folder for the case");
+    fs::write(folder.join("segments.toml"), &case.rules).expect("the rules are written");
+    let file = |(number, text): (usize, &String)| {
+        let path = folder.join(format!("events-{number}.jsonl"));
+        fs::write(&path, text).expect("the events are written");
+        path
+    };
+    case.files.iter().enumerate().map(file).collect()
+}
+
+fn run(folder: &Path, files: &[PathBuf], case: &Case, threads: usize) -> Result<Said, String> {
+    let (changes, rejects) = (folder.join(format!("changes-{threads}.jsonl")), folder.join("rejects.jsonl"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dormouse"));
+    command.arg("replay").arg("-c").arg(folder.join("segments.toml"));
+    command.arg("--changes").arg(&changes).arg("--rejects").arg(&rejects);
+    command.arg("--threads").arg(threads.to_string()).arg("--grace").arg(format!("{}ms", case.grace));
+    if let Some(until) = case.until {
+        command.arg("--until").arg(Timestamp::from_millisecond(until).expect("a time in range").to_string());
+    }
+    let output = command.args(files).output().map_err(|error| error.to_string())?;
+    if !output.status.success() {
+        return Err(format!("{}\n{}", output.status, String::from_utf8_lossy(&output.stderr)));
+    }
+    let read = |path: &Path| fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
+    let changes: Option<Vec<Change>> = read(&changes)?.lines().map(change).collect();
+    let changes = changes.ok_or("a change is not as the contract says")?;
+    Ok(Said { changes, n_rejects: read(&rejects)?.lines().count() })
+}
+
+fn change(line: &str) -> Option<Change> {
+    let change: Value = serde_json::from_str(line).ok()?;
+    let segment = |field: &str| match &change[field] {
+        Value::Null => Some(None),
+        Value::String(name) if !name.is_empty() => Some(Some(name.clone())),
+        _ => None,
+    };
+    let instant: Timestamp = change["effective_at"].as_str()?.parse().ok()?;
+    Some(Change {
+        customer_id: change["customer_id"].as_str()?.to_owned(),
+        sequence: change["sequence"].as_u64()?,
+        dimension: change["dimension"].as_str()?.to_owned(),
+        from: segment("from")?,
+        to: segment("to")?,
+        effective_at: instant.as_millisecond(),
+        cause: Cause::named(change["cause"]["type"].as_str()?)?,
+    })
+}
+
+/// How the binary disagrees with what is right, in words, or nothing.
+fn disagreement(folder: &Path, case: &Case, right: &[Change], n_rejects: usize) -> Option<String> {
+    let files = written(folder, case);
+    let mut right = right.to_vec();
+    right.sort_by(|a, b| {
+        let key = |change: &Change| (change.effective_at, change.customer_id.clone(), change.sequence);
+        key(a).cmp(&key(b))
+    });
+    for threads in [1, 2] {
+        let said = match run(folder, &files, case, threads) {
+            Ok(said) => said,
+            Err(error) => return Some(format!("  on {threads} threads: {error}")),
+        };
+        if said.changes != right {
+            return Some(format!("  on {threads} threads:\n{}", smallest(case, &right, &said.changes)));
+        }
+        if said.n_rejects != n_rejects {
+            return Some(format!("  on {threads} threads: {} rejects, right are {n_rejects}", said.n_rejects));
+        }
+    }
+    fs::remove_dir_all(folder).expect("the folder of the case goes");
+    None
+}
+
+/// The customer with the fewest lines among those that differ.
+fn smallest(case: &Case, right: &[Change], found: &[Change]) -> String {
+    let of = |changes: &[Change], customer: &str| {
+        let mut changes: Vec<Change> =
+            changes.iter().filter(|change| change.customer_id == customer).cloned().collect();
+        changes.sort();
+        changes
+    };
+    let mut customers: Vec<&String> = right.iter().chain(found).map(|change| &change.customer_id).collect();
+    customers.sort();
+    customers.dedup();
+    let lines = |customer: &str| {
+        let named = [format!("\"customer_id\": \"{customer}\""), format!("\"customer_id\": {customer},")];
+        case.files
+            .iter()
+            .flat_map(|file| file.lines())
+            .filter(|line| named.iter().any(|name| line.contains(name)))
+            .count()
+    };
+    let differing = customers.into_iter().filter(|customer| of(right, customer) != of(found, customer));
+    let Some(customer) = differing.min_by_key(|customer| lines(customer)) else {
+        return "  the right changes in a wrong order".to_owned();
+    };
+    let (right, found) = (of(right, customer), of(found, customer));
+    let list = |changes: &[Change]| changes.iter().map(|change| format!("    {change}\n")).collect::<String>();
+    let differs = difference(&right, &found).unwrap_or_default();
+    format!("{differs}\n  all of the oracle's:\n{}  all of the binary's:\n{}", list(&right), list(&found))
+}
+
+/// Runs `one` for each number below `end` on two threads and fails with what disagrees.
+fn each(end: usize, one: impl Fn(usize) -> Option<String> + Sync) {
+    let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= end {
+                        break;
+                    }
+                    let disagreement = one(number);
+                    found.lock().expect("no thread failed").extend(disagreement);
+                }
+            });
+        }
+    });
+    let mut found = found.into_inner().expect("no thread failed");
+    found.sort_by_key(String::len);
+    assert!(found.is_empty(), "{} of {end} disagree\n{}", found.len(), found[..found.len().min(5)].join("\n"));
+}
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("differential").join(name)
+}
+
+#[test]
+fn given_cases_agree() {
+    let cases = given::cases();
+    each(cases.len(), |number| {
+        let given = &cases[number];
+        let files = vec![given.events.clone()];
+        let case = Case { rules: given.rules.clone(), files, until: Some(given::UNTIL), grace: given::GRACE };
+        let found = disagreement(&folder(&format!("case-{}", given.name)), &case, &given.changes, 0);
+        found.map(|found| format!("case {}\n{found}", given.name))
+    });
+}
+
+fn seeds() -> std::ops::Range<usize> {
+    let asked = env::var("DORMOUSE_SEEDS").unwrap_or_else(|_| "160".to_owned());
+    let number = |text: &str| text.parse().expect("DORMOUSE_SEEDS is a number, or two with .. between");
+    asked.split_once("..").map_or_else(|| 0..number(&asked), |(from, to)| number(from)..number(to))
+}
+
+#[test]
+fn generated_cases_agree() {
+    let seeds = seeds();
+    each(seeds.len(), |number| {
+        let seed = seeds.start + number;
+        let case = case(seed as u64);
+        let files: Vec<&str> = case.files.iter().map(String::as_str).collect();
+        let right = replay(&case.rules, &files, case.until, case.grace);
+        let folder = folder(&format!("seed-{seed}"));
+        let found = disagreement(&folder, &case, &right.changes, right.rejects.len());
+        found.map(|found| format!("seed {seed}, kept in {}\n{found}", folder.display()))
+    });
+}

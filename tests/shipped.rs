@@ -1,0 +1,169 @@
+//! What comes with the project works together: the events in `data/` are what data/README.md says, every one is
+//! acceptable, under `config/segments.toml` a year of the shop shows people going dormant and coming back, and
+//! `config/dormouse.toml` is a service, also in the container that `deploy/` makes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dormouse::config::rules::load;
+use dormouse::config::service::{self, Environment, Surroundings};
+use dormouse::engine::{Cause, Change, Outcome, Shard};
+use dormouse::event::{Amount, Decoder, Event, Format, Instant};
+use dormouse::rules::Plan;
+use dormouse::rules::place::SourceFile;
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn plan() -> Plan {
+    match load(&path("config/segments.toml")) {
+        Ok(loaded) => {
+            assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+            loaded.plan
+        }
+        Err(errors) => panic!("config/segments.toml: {errors:?}"),
+    }
+}
+
+fn lines(name: &str) -> Vec<String> {
+    let file = std::fs::File::open(path(name)).expect("the data is there");
+    let lines: std::io::Result<Vec<String>> = if name.ends_with(".zst") {
+        BufReader::new(zstd::Decoder::new(file).expect("a zstd frame")).lines().collect()
+    } else {
+        BufReader::new(file).lines().collect()
+    };
+    lines.expect("the data is UTF-8")
+}
+
+/// Decodes every line; one that is no event fails the test.
+fn events<'a>(plan: &Plan, lines: &'a [String]) -> Vec<Event<'a>> {
+    let decoder = Decoder::new(&plan.schema);
+    let decode = |line: &'a String| decoder.decode(Format::Json, line.as_bytes(), None);
+    lines.iter().map(|line| decode(line).unwrap_or_else(|reject| panic!("{reject:?} in {line}"))).collect()
+}
+
+fn n_by_kind<'p>(plan: &'p Plan, events: &[Event<'_>]) -> BTreeMap<&'p str, usize> {
+    let mut n_by_kind = BTreeMap::new();
+    for event in events {
+        *n_by_kind.entry(&*plan.schema.kinds[usize::from(event.kind.0)].name).or_default() += 1;
+    }
+    n_by_kind
+}
+
+#[test]
+fn the_year_of_the_shop_is_what_its_page_says() {
+    let plan = plan();
+    let lines = lines("data/online-retail.jsonl.zst");
+    let events = events(&plan, &lines);
+    assert_eq!(n_by_kind(&plan, &events), BTreeMap::from([("purchase", 18_536), ("refund", 3_654)]));
+    assert!(events.is_sorted_by_key(|event| event.time), "not in the order of time");
+
+    let customers: BTreeSet<&str> = events.iter().map(|event| &*event.customer).collect();
+    assert_eq!(customers.len(), 4_372);
+    let ids: BTreeSet<Option<&str>> = events.iter().map(|event| event.id.as_deref()).collect();
+    assert_eq!(ids.len(), events.len(), "two invoices of one number, or one without");
+    assert!(lines.iter().all(|line| line.contains(r#""currency":"GBP""#)));
+
+    // 536365 is the first invoice: 6 × 2.55 + 6 × 3.39 + 8 × 2.75 + 6 × 3.39 + 6 × 3.39 + 2 × 7.65 + 6 × 4.25.
+    assert_eq!(events[0].amount, Some(Amount(139_1200)));
+    assert_eq!(events[0].id.as_deref(), Some("536365"));
+}
+
+#[test]
+fn the_sample_of_a_web_shop_is_what_its_page_says() {
+    let plan = plan();
+    let lines = lines("data/otto-sample.jsonl");
+    let events = events(&plan, &lines);
+    assert_eq!(n_by_kind(&plan, &events), BTreeMap::from([("browse", 800), ("cart_add", 52), ("purchase", 5)]));
+    assert!(events.is_sorted_by_key(|event| event.time), "not in the order of time");
+    assert!(events.iter().all(|event| event.customer.starts_with("otto-")));
+}
+
+/// All changes of a replay: the clock is the latest event time so far minus the grace of five seconds.
+fn replay(plan: Plan, events: &[Event<'_>]) -> Vec<Change> {
+    let mut shard = Shard::new(Arc::new(plan));
+    let mut changes = Vec::new();
+    let mut latest = Instant(i64::MIN + 5_000);
+    for event in events {
+        latest = latest.max(event.time);
+        let outcome = shard.apply(event, Instant(latest.0 - 5_000), &mut changes);
+        assert_ne!(outcome, Outcome::Duplicate);
+    }
+    while shard.advance(latest, usize::MAX, &mut changes) == dormouse::engine::Progress::More {}
+    changes
+}
+
+#[test]
+fn under_the_first_rules_customers_go_dormant_and_come_back() {
+    let plan = plan();
+    let lines = lines("data/online-retail.jsonl.zst");
+    let events = events(&plan, &lines);
+    let changes = replay(plan.clone(), &events);
+    let mut n_moves: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
+    for change in &changes {
+        let name = |segment| plan.segment_name(change.dimension, segment);
+        let dimension = &*plan.dimension(change.dimension).name;
+        *n_moves.entry((dimension, name(change.from), name(change.to))).or_default() += 1;
+    }
+    let n = |dimension, from, to| n_moves.get(&(dimension, from, to)).copied().unwrap_or_default();
+    // Counted once apart from the engine, by a script that looks at every instant at which an order leaves a window.
+    assert_eq!(n("activity", "promising", "dormant"), 3_219);
+    assert_eq!(n("activity", "dormant", "promising"), 1_770);
+    assert_eq!(n("activity", "promising", "active"), 1_438);
+    assert_eq!(n("activity", "active", "promising"), 661);
+    assert!(n("spend", "low", "high") > 1_000, "{n_moves:#?}");
+    assert!(n("spend", "high", "low") > 100, "{n_moves:#?}");
+
+    let to_dormant = changes.iter().filter(|change| plan.segment_name(change.dimension, change.to) == "dormant");
+    assert!(to_dormant.clone().all(|change| change.cause == Cause::Elapsed), "somebody went dormant by an event");
+}
+
+/// `config/dormouse.toml` as it is read with these variables set.
+fn service(variables: &[(&str, &str)]) -> service::Loaded {
+    let text = std::fs::read_to_string(path("config/dormouse.toml")).expect("the configuration is there");
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let surroundings = Surroundings {
+        folder: path("config"),
+        environment: Environment::of(variables),
+        host: Some("this-machine".to_owned()),
+    };
+    match service::load_file(&SourceFile::new("config/dormouse.toml", text), &surroundings) {
+        Ok(loaded) => loaded,
+        Err(errors) => panic!("config/dormouse.toml: {errors:?}"),
+    }
+}
+
+#[test]
+fn the_service_configuration_is_whole_and_names_the_rules_beside_it() {
+    let service::Loaded { service, warnings } = service(&[]);
+    assert!(warnings.is_empty(), "{warnings:?}");
+    assert_eq!(service.kafka.brokers, "127.0.0.1:9092");
+    assert_eq!(service.inputs.iter().map(|input| &*input.topic).collect::<Vec<_>>(), ["purchases", "behaviour"]);
+    assert_eq!(service.rules, path("config/segments.toml"));
+}
+
+/// The variables that a file of `deploy/` sets, in whichever way it writes them: `NAME=value` or `NAME: value`.
+fn variables(name: &str) -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(path(name)).expect("the file is there");
+    let lines = text.lines().map(|line| line.trim().trim_start_matches("ENV "));
+    let settings = lines.filter(|line| line.starts_with("DORMOUSE_"));
+    let split =
+        |line: &str| line.split_once(['=', ':']).map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
+    settings.filter_map(split).collect()
+}
+
+#[test]
+fn the_container_listens_where_it_can_be_reached_and_finds_the_broker_beside_it() {
+    let mut variables =
+        variables("deploy/Dockerfile").into_iter().chain(variables("deploy/compose.yaml")).collect::<Vec<_>>();
+    variables.sort();
+    variables.dedup();
+    let borrowed: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (&**name, &**value)).collect();
+    // Warned of: between the two containers records travel in the clear.
+    let service::Loaded { service, .. } = service(&borrowed);
+    assert_eq!(service.kafka.brokers, "kafka:19092");
+    assert_eq!(service.http.listen.to_string(), "0.0.0.0:8080");
+}

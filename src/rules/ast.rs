@@ -200,7 +200,7 @@ fn write_sum(f: &mut fmt::Formatter<'_>, terms: &[(bool, Expr)]) -> fmt::Result 
 }
 
 /// In double quotes, with CEL's escapes.
-fn write_text(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+pub(super) fn write_text(f: &mut impl fmt::Write, text: &str) -> fmt::Result {
     f.write_str("\"")?;
     for c in text.chars() {
         match c {

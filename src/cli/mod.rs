@@ -10,6 +10,7 @@
 )]
 
 mod check;
+mod cost;
 pub mod diagnostics;
 pub mod exit;
 mod fault;

@@ -14,6 +14,7 @@ pub mod diagnostics;
 pub mod exit;
 mod fault;
 pub mod generate;
+mod keeps;
 mod output;
 mod replay;
 mod rules;

@@ -14,8 +14,7 @@ type Looks = BTreeMap<SeriesId, Span>;
 /// The text, with a line break at its end.
 pub fn text(plan: &Plan) -> String {
     let n_segments: usize = plan.dimensions.iter().map(|dimension| dimension.segments.len()).sum();
-    let mut text =
-        format!("rules {}\n{} dimensions, {n_segments} segments\n", plan.version, plan.dimensions.len());
+    let mut text = format!("rules {}\n{} dimensions, {n_segments} segments\n", plan.version, plan.dimensions.len());
     for dimension in &plan.dimensions {
         let _ = writeln!(text, "\n{}", dimension.name);
         for segment in &dimension.segments {

@@ -12,12 +12,15 @@ mod merge;
 pub mod message;
 mod placement;
 mod record;
-mod settings;
 pub mod replay;
+mod settings;
 pub mod status;
 pub mod stop;
 pub mod wall;
 
+pub use error::Error;
+pub use placement::Placement;
+pub use settings::{Input, Output, Settings};
 pub use status::{Phase, Status};
 pub use stop::Stop;
 pub use wall::{Driven, Wall};

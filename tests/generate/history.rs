@@ -153,7 +153,7 @@ fn next_time(now: i64, told: &[Told], world: &World, random: &mut Random) -> i64
 }
 
 fn midnight(now: i64, days: i64, world: &World) -> i64 {
-    let zone = jiff::tz::TimeZone::get(world.zone).expect("a time zone");
+    let zone = jiff::tz::TimeZoneDatabase::bundled().get(world.zone).expect("a time zone");
     let today = jiff::Timestamp::from_millisecond(now).expect("a time in range").to_zoned(zone.clone()).date();
     let day = today.checked_add((days + 1).days()).expect("a date in range");
     day.to_zoned(zone).expect("a date in range").timestamp().as_millisecond()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::tz::TimeZone;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use toml::{Table, Value as Toml};
 
 use super::decimal::Decimal;
@@ -126,7 +126,8 @@ pub fn load(text: &str) -> Rules {
         loader.score_names.clone().iter().map(|name| loader.score(section(&table, "score")[name].as_table())).collect();
     let dimensions = tables(&table, "dimension").into_iter().map(|one| loader.dimension(one)).collect();
     Rules {
-        zone: TimeZone::get(zone).expect("a time zone"),
+        // The bundled zones, so that an answer does not depend on the machine.
+        zone: TimeZoneDatabase::bundled().get(zone).expect("a time zone"),
         currency: table.get("currency").and_then(Toml::as_str).unwrap_or("EUR").to_owned(),
         kinds: loader.kinds,
         rates: rates(&table),

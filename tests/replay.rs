@@ -188,11 +188,11 @@ fn compression_and_standard_input_do_not_show() {
     }
 }
 
-/// A line that is no event: its number, the reason and its bytes.
-type BadLine = (usize, &'static str, Vec<u8>);
+/// Number of the line, reason, bytes.
+type Bad = (usize, &'static str, Vec<u8>);
 
-/// Lines as they may stand in a file, and those among them that are no events.
-fn with_bad_lines(lines: &[String]) -> (Vec<u8>, Vec<BadLine>) {
+/// A file of `lines` with bad ones, empty ones and carriage returns among them; and the bad ones.
+fn with_bad_lines(lines: &[String]) -> (Vec<u8>, Vec<Bad>) {
     let bad: [(&str, Vec<u8>); 8] = [
         ("undecodable", b"{\"event_id\":\"evt".to_vec()),
         ("undecodable", b"\xff\xfe\x00 not text".to_vec()),

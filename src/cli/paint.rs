@@ -9,8 +9,6 @@ pub enum Tone {
     Strong,
     /// What the eye may skip.
     Faint,
-    Good,
-    Bad,
     Change,
     Name,
 }
@@ -20,8 +18,6 @@ impl Tone {
         match self {
             Tone::Strong => "1",
             Tone::Faint => "2",
-            Tone::Good => "32",
-            Tone::Bad => "31",
             Tone::Change => "33",
             Tone::Name => "36",
         }

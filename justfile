@@ -5,11 +5,11 @@ _list:
 
 # The pipeline on real events, in one terminal, nothing else running
 demo *args:
-    cargo run --release -- demo {{args}}
+    cargo run --release -- demo {{ args }}
 
 # Every test; fetches Apache Kafka (and Java) when they are not there
 test *args:
-    scripts/test {{args}}
+    scripts/test {{ args }}
 
 # All that CI asks
 ci:
@@ -29,8 +29,8 @@ deny:
 
 # A year of the shop through the first rules
 replay rules="config/segments.toml" events="data/online-retail.jsonl.zst":
-    cargo run --release -- replay -c {{rules}} {{events}} --changes changes.jsonl
+    cargo run --release -- replay -c {{ rules }} {{ events }} --changes changes.jsonl
 
 # Write expected texts of tests anew (then read the diff)
 bless *args:
-    UPDATE_EXPECT=1 cargo test --workspace {{args}}
+    UPDATE_EXPECT=1 cargo test --workspace {{ args }}

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
+use super::output;
 use super::rules::complain;
-use crate::config::{rules, service};
+use super::service;
+use crate::config::rules;
 use crate::rules::Plan;
 use crate::rules::diagnostic::Diagnostic;
 
@@ -24,20 +26,13 @@ pub struct Args {
     config: PathBuf,
 }
 
-/// What was found in a configuration that may run.
-struct Checked {
-    plan: Plan,
-    warnings: Vec<Diagnostic>,
-}
-
 /// Checks the configuration.
 pub fn run(args: Args) -> Exit {
-    let checked = if is_service(&args.config) { check_service(&args.config) } else { check_rules(&args.config) };
-    match checked {
-        Ok(checked) => {
-            complain(&checked.warnings);
-            print!("{}", summary(&checked.plan));
-            if checked.warnings.is_empty() { Exit::Fine } else { Exit::Findings }
+    match check(&args.config) {
+        Ok((plan, warnings)) => {
+            complain(&warnings);
+            let exit = if warnings.is_empty() { Exit::Fine } else { Exit::Findings };
+            output::write(&summary(&plan), exit)
         }
         Err(diagnostics) => {
             complain(&diagnostics);
@@ -46,37 +41,22 @@ pub fn run(args: Args) -> Exit {
     }
 }
 
+fn check(path: &Path) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagnostic>> {
+    if is_service(path) {
+        return service::check(path).map(|checked| (checked.plan, checked.warnings));
+    }
+    rules::load(path).map(|loaded| (loaded.plan, loaded.warnings))
+}
+
 /// A file with a section that only the service has. Looks at lines, so that it also knows a file that is not TOML.
 fn is_service(path: &Path) -> bool {
-    const HEADERS: [&str; 9] =
-        ["[kafka", "[[input", "[output", "[rules", "[time", "[state", "[http", "[shutdown", "kafka."];
+    const SECTIONS: [&str; 8] = ["kafka", "input", "output", "rules", "time", "state", "http", "shutdown"];
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.lines().any(|line| HEADERS.iter().any(|header| line.trim_start().starts_with(header)))
-}
-
-fn check_rules(path: &Path) -> Result<Checked, Vec<Diagnostic>> {
-    let loaded = rules::load(path)?;
-    Ok(Checked { plan: loaded.plan, warnings: loaded.warnings })
-}
-
-/// The settings, and once these are right the rules that they name.
-fn check_service(path: &Path) -> Result<Checked, Vec<Diagnostic>> {
-    let settings = service::load(path)?;
-    let mut diagnostics = settings.warnings;
-    match rules::load(&settings.service.rules) {
-        Ok(loaded) => {
-            diagnostics.extend(service::check_kinds(&settings.service.inputs, &loaded.plan.schema));
-            diagnostics.extend(loaded.warnings);
-            if diagnostics.iter().any(Diagnostic::is_error) {
-                return Err(diagnostics);
-            }
-            Ok(Checked { plan: loaded.plan, warnings: diagnostics })
-        }
-        Err(more) => {
-            diagnostics.extend(more);
-            Err(diagnostics)
-        }
-    }
+    let section = |line: &str| {
+        let name = line.trim_start().strip_prefix('[')?.trim_start_matches('[');
+        Some(name.split([']', '.']).next()?.trim().to_owned())
+    };
+    text.lines().filter_map(section).any(|name| SECTIONS.contains(&name.as_str()))
 }
 
 /// What the rules are, with a line break at its end.

@@ -1,69 +1,81 @@
-//! Draws diagnostics: the line that is wrong with a caret under the place, what is related, and the fix. Decides
-//! nothing; the order is that of the diagnostics.
+//! Diagnostics as people read them: the line, a caret under what is wrong, related places, the fix. Draws only; what
+//! is wrong was decided before.
 
-use annotate_snippets::{Annotation, AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
+use std::ops::Range;
 
-use crate::rules::diagnostic::{Diagnostic, Severity};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+use crate::rules::diagnostic::Diagnostic;
 use crate::rules::place::Place;
 
-/// Wide enough for a rule, narrow enough for half a screen.
-const WIDTH: usize = 120;
-
-/// The drawing, with a line break at its end; empty when there are none.
-pub fn draw(diagnostics: &[Diagnostic], has_colours: bool) -> String {
-    let renderer = if has_colours { Renderer::styled() } else { Renderer::plain() }.term_width(WIDTH);
-    diagnostics.iter().map(|diagnostic| renderer.render(&[group(diagnostic)]) + "\n\n").collect()
-}
-
-/// How many there are, in words: `2 errors and 1 warning`.
-pub fn count(diagnostics: &[Diagnostic]) -> String {
-    let n_errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
-    let plural = |n: usize, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
-    match (n_errors, diagnostics.len() - n_errors) {
-        (n, 0) => plural(n, "error"),
-        (0, n) => plural(n, "warning"),
-        (n_errors, n) => format!("{} and {}", plural(n_errors, "error"), plural(n, "warning")),
+/// All of them, one under the other, and how many there are.
+pub fn draw_all(diagnostics: &[Diagnostic], in_colour: bool) -> String {
+    let mut drawn = String::new();
+    for diagnostic in diagnostics {
+        drawn.push_str(&draw(diagnostic, in_colour));
+        drawn.push_str("\n\n");
     }
+    let n_errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+    let n_warnings = diagnostics.len() - n_errors;
+    let counted = |n: usize, what: &str| match n {
+        0 => None,
+        1 => Some(format!("1 {what}")),
+        n => Some(format!("{n} {what}s")),
+    };
+    let counts: Vec<_> = [counted(n_errors, "error"), counted(n_warnings, "warning")].into_iter().flatten().collect();
+    if !counts.is_empty() {
+        drawn.push_str(&counts.join(", "));
+        drawn.push('\n');
+    }
+    drawn
 }
 
-fn group(diagnostic: &Diagnostic) -> Group<'_> {
-    let level = match diagnostic.code.severity() {
-        Severity::Error => Level::ERROR,
-        Severity::Warning => Level::WARNING,
-    };
+/// One of them, without a line break at its end.
+pub fn draw(diagnostic: &Diagnostic, in_colour: bool) -> String {
+    let level = if diagnostic.is_error() { Level::ERROR } else { Level::WARNING };
     let title = level.primary_title(printable(&diagnostic.title)).id(diagnostic.code.number());
-    let mut group = title.elements(sources(diagnostic));
+    let mut group = with_places(Group::with_title(title), diagnostic);
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(printable(help)));
+    }
+    let renderer = if in_colour { Renderer::styled() } else { Renderer::plain() };
+    renderer.render(&[group])
+}
+
+fn with_places<'a>(group: Group<'a>, diagnostic: &'a Diagnostic) -> Group<'a> {
+    let file = &diagnostic.place.file;
+    if file.text.is_empty() {
+        return group.element(Origin::path(&*file.path));
+    }
+    let (near, far): (Vec<_>, Vec<_>) = diagnostic.related.iter().partition(|(place, _)| place.file == *file);
+    let mut marks = vec![(AnnotationKind::Primary, &diagnostic.place, &*diagnostic.label)];
+    marks.extend(near.iter().map(|(place, label)| (AnnotationKind::Context, place, &**label)));
+    let mut group = group.element(snippet(&marks));
+    for (place, label) in far {
+        group = group.element(snippet(&[(AnnotationKind::Context, place, label)]));
     }
     group
 }
 
-/// What stands where: first the diagnostic's own place, with related ones of the same file; then those of others.
-fn sources(diagnostic: &Diagnostic) -> Vec<Element<'_>> {
-    let place = &diagnostic.place;
-    if place.file.text.is_empty() {
-        return vec![Origin::path(&*place.file.path).into()];
-    }
-    let (here, elsewhere): (Vec<_>, Vec<_>) =
-        diagnostic.related.iter().partition(|(related, _)| related.file == place.file);
-    let context = |(place, label): &'_ (Place, String)| annotation(AnnotationKind::Context, place, label.clone());
-    let mut first = snippet(place).annotation(annotation(AnnotationKind::Primary, place, diagnostic.label.clone()));
-    for related in here {
-        first = first.annotation(context(related));
-    }
-    let mut elements = vec![Element::from(first)];
-    elements.extend(elsewhere.iter().map(|related| snippet(&related.0).annotation(context(related)).into()));
-    elements
+/// The lines of one file that the places are on, and what lies between.
+fn snippet<'a>(marks: &[(AnnotationKind, &'a Place, &'a str)]) -> Snippet<'a, Annotation<'a>> {
+    let file = &marks[0].1.file;
+    let start = marks.iter().map(|(_, place, _)| place.span.start).min().unwrap_or(0);
+    let end = marks.iter().map(|(_, place, _)| place.span.end).max().unwrap_or(start);
+    let shown = lines_around(&file.text, start..end);
+    let line = 1 + file.text[..shown.start].matches('\n').count();
+    let annotations = marks.iter().map(|(kind, place, label)| {
+        let span = place.span.start - shown.start..place.span.end - shown.start;
+        let label = Some(*label).filter(|label| !label.is_empty());
+        kind.span(span).label(label.map(printable))
+    });
+    Snippet::source(&file.text[shown.clone()]).line_start(line).path(&*file.path).annotations(annotations)
 }
 
-fn snippet(place: &Place) -> Snippet<'_, Annotation<'_>> {
-    Snippet::source(&*place.file.text).path(&*place.file.path)
-}
-
-fn annotation(kind: AnnotationKind, place: &Place, label: String) -> Annotation<'static> {
-    let annotation = kind.span(place.span.clone());
-    if label.is_empty() { annotation } else { annotation.label(printable(&label)) }
+fn lines_around(text: &str, span: Range<usize>) -> Range<usize> {
+    let start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
+    let end = text[span.end..].find('\n').map_or(text.len(), |at| span.end + at);
+    start..end
 }
 
 /// Names come from the user's files and must not reach the terminal as commands to it.
@@ -80,7 +92,7 @@ mod tests {
     use crate::rules::place::SourceFile;
 
     fn check(diagnostic: Diagnostic, expected: Expect) {
-        expected.assert_eq(&draw(&[diagnostic], false));
+        expected.assert_eq(&draw(&diagnostic, false));
     }
 
     #[test]
@@ -102,9 +114,7 @@ mod tests {
                 5 | topic = "a"
                   |         ^^^ again here
                   |
-                  = help: remove one
-
-            "#]],
+                  = help: remove one"#]],
         );
     }
 
@@ -114,22 +124,18 @@ mod tests {
         check(
             Diagnostic::new(Code::NotToml, Place::new(&file, 5..5), "not TOML"),
             expect![[r#"
-            error[E0103]: not TOML
-             --> a.toml:1:6
-              |
-            1 | x = 
-              |     ^
-
-        "#]],
+                error[E0103]: not TOML
+                 --> a.toml:2:1
+                  |
+                2 |
+                  | ^"#]],
         );
         let nowhere = SourceFile::new("b.toml", "");
         check(
             Diagnostic::new(Code::Unreadable, Place::new(&nowhere, 0..0), "cannot read b.toml"),
             expect![[r#"
-            error[E0101]: cannot read b.toml
-            --> b.toml
-
-        "#]],
+                error[E0101]: cannot read b.toml
+                --> b.toml"#]],
         );
     }
 
@@ -138,6 +144,6 @@ mod tests {
         let file = SourceFile::new("a.toml", "\u{1b}[2J = 1\n");
         let diagnostic =
             Diagnostic::new(Code::UnknownKey, Place::new(&file, 0..4), "no `\u{1b}[2J`").label("\u{1b}[2J");
-        assert!(!draw(&[diagnostic], false).contains('\u{1b}'));
+        assert!(!draw(&diagnostic, false).contains('\u{1b}'));
     }
 }

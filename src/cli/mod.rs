@@ -14,9 +14,12 @@ pub mod diagnostics;
 pub mod exit;
 mod fault;
 pub mod generate;
+mod output;
 mod replay;
 mod rules;
+mod service;
 pub mod terminal;
+mod topics;
 
 use std::process::ExitCode;
 
@@ -45,6 +48,8 @@ enum Command {
     Replay(replay::Args),
     /// Say everything that is wrong with a configuration, and what it does
     Check(check::Args),
+    /// Say whether the topics are there and right; make them
+    Topics(topics::Args),
     /// Write the events of a made-up shop, for trying out rules and for measuring
     Generate(generate::Args),
 }
@@ -60,6 +65,7 @@ pub fn main() -> ExitCode {
     let exit = match cli.command {
         Command::Replay(args) => replay::run(args),
         Command::Check(args) => check::run(args),
+        Command::Topics(args) => topics::run(args),
         Command::Generate(args) => generate::run(args),
     };
     exit.into()

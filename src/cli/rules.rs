@@ -23,8 +23,5 @@ pub fn load(path: &Path) -> Option<Plan> {
 
 /// Draws diagnostics on standard error, and says how many there are.
 pub fn complain(diagnostics: &[Diagnostic]) {
-    if !diagnostics.is_empty() {
-        eprint!("{}", diagnostics::draw(diagnostics, terminal::colours_stderr()));
-        eprintln!("{}", diagnostics::count(diagnostics));
-    }
+    eprint!("{}", diagnostics::draw_all(diagnostics, terminal::colours_stderr()));
 }

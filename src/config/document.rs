@@ -93,7 +93,7 @@ impl Reader {
     }
 
     pub fn root<'d>(&self, table: &'d Spanned<DeTable<'d>>) -> Table<'d> {
-        Table { name: self.file.path.to_string(), place: self.place(0..0), entries: table.get_ref() }
+        Table { name: "the file".into(), place: self.place(0..0), entries: table.get_ref() }
     }
 
     pub fn place(&self, span: Range<usize>) -> Place {

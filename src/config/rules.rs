@@ -217,7 +217,8 @@ fn dimension(reader: &mut Reader, value: Value<'_>) -> Option<Dimension> {
     too_many(reader, "segments", values.iter().map(|value| reader_place(value, &table)));
     let segments: Vec<Segment> = values.into_iter().filter_map(|value| segment(reader, value)).collect();
     unique(reader, "segment", segments.iter().map(|segment| &segment.name));
-    Some(Dimension { name: name?, segments })
+    let name = name.unwrap_or_else(|| Excerpt::missing(table.place));
+    Some(Dimension { name, segments })
 }
 
 fn segment(reader: &mut Reader, value: Value<'_>) -> Option<Segment> {
@@ -242,7 +243,8 @@ fn segment(reader: &mut Reader, value: Value<'_>) -> Option<Segment> {
     });
     let label = reader.text(&table, "label").map(|label| label.text().into());
     let action = reader.text(&table, "action").map(|action| action.text().into());
-    Some(Segment { name: name?, when, stay, min_stay, cooldown, from, label, action })
+    let name = name.unwrap_or_else(|| Excerpt::missing(table.place));
+    Some(Segment { name, when, stay, min_stay, cooldown, from, label, action })
 }
 
 fn required(reader: &mut Reader, table: &Table<'_>, key: &str, example: &str) -> Option<Excerpt> {
@@ -264,7 +266,8 @@ fn unique<'a>(reader: &mut Reader, what: &str, names: impl Iterator<Item = &'a E
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     let names: Vec<&Excerpt> = names.collect();
     for name in &names {
-        if seen.insert(name.text()) {
+        // A name that is missing is reported as such.
+        if name.text().is_empty() || seen.insert(name.text()) {
             continue;
         }
         let first = names.iter().find(|first| first.text() == name.text()).expect("it was seen");

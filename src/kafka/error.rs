@@ -10,7 +10,7 @@ pub enum Error {
     #[error("no Kafka client can be made with these settings: {0}")]
     Settings(KafkaError),
     #[error("Kafka at {brokers} did not {what} within {}s: {source}", timeout.as_secs())]
-    Unreachable { brokers: String, what: String, timeout: Duration, source: KafkaError },
+    Unreachable { brokers: String, what: String, timeout: Duration, source: Box<KafkaError> },
     #[error("{topic}/{partition} cannot be read from offset {offset} on: {code}")]
     Read { topic: String, partition: i32, offset: i64, code: RDKafkaErrorCode },
     #[error(

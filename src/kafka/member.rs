@@ -144,6 +144,11 @@ impl Member {
         }
     }
 
+    /// The membership as it is at this moment, which may be past the last assignment's.
+    pub fn stamp(&self) -> Stamp {
+        stamp(&self.consumer)
+    }
+
     /// The group as this member sees it now, for fencing a transaction.
     pub(super) fn group(&self) -> Option<GroupMetadata> {
         GroupMetadata::of(&self.consumer)

@@ -55,11 +55,13 @@ impl Watermarks {
 
     /// The first offset that the partition still has, and its end.
     pub fn range(&self, topic: &str, partition: i32) -> Result<(i64, i64), Error> {
-        self.consumer.fetch_watermarks(topic, partition, REQUEST_TIMEOUT).map_err(|source| Error::Unreachable {
-            brokers: self.brokers.clone(),
-            what: format!("tell how far {topic}/{partition} reaches"),
-            timeout: REQUEST_TIMEOUT,
-            source,
+        self.consumer.fetch_watermarks(topic, partition, REQUEST_TIMEOUT).map_err(|source: KafkaError| {
+            Error::Unreachable {
+                brokers: self.brokers.clone(),
+                what: format!("tell how far {topic}/{partition} reaches"),
+                timeout: REQUEST_TIMEOUT,
+                source: Box::new(source),
+            }
         })
     }
 
@@ -69,11 +71,11 @@ impl Watermarks {
     }
 
     fn n_partitions_of(&self, topic: &str) -> Result<Option<usize>, Error> {
-        let unreachable = |source| Error::Unreachable {
+        let unreachable = |source: KafkaError| Error::Unreachable {
             brokers: self.brokers.clone(),
             what: format!("describe {topic}"),
             timeout: REQUEST_TIMEOUT,
-            source,
+            source: Box::new(source),
         };
         let metadata = self.consumer.fetch_metadata(Some(topic), REQUEST_TIMEOUT).map_err(unreachable)?;
         let found = metadata.topics().iter().find(|found| found.name() == topic);

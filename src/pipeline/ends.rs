@@ -73,6 +73,11 @@ impl Ends {
         }
     }
 
+    pub fn is_demanded(&self) -> bool {
+        self.is_demanded.load(Ordering::Acquire)
+    }
+
+    /// Whether somebody waits for an answer; from now on nobody.
     pub fn take_demand(&self) -> bool {
         self.is_demanded.swap(false, Ordering::AcqRel)
     }

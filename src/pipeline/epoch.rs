@@ -119,10 +119,6 @@ pub struct Part {
 }
 
 impl Part {
-    pub fn n_messages(&self) -> usize {
-        self.pieces.iter().map(|piece| piece.messages.len()).sum()
-    }
-
     pub fn size_bytes(&self) -> usize {
         self.pieces.iter().map(|piece| piece.held.n_bytes).sum()
     }
@@ -266,6 +262,10 @@ mod tests {
         Told { dimension: DimensionId(0), from: None, to: None, cause: Cause::Event, since: None }
     }
 
+    fn n_messages(part: &Part) -> usize {
+        part.pieces.iter().map(|piece| piece.messages.len()).sum()
+    }
+
     fn part(n_pieces: usize, budget: &Arc<Budget>) -> Part {
         let mut draft = Draft::new(budget);
         for index in 0..n_pieces {
@@ -309,13 +309,13 @@ mod tests {
     fn a_cut_part_keeps_the_chain_of_tokens() {
         let budget = Arc::default();
         let whole = part(3, &budget);
-        let (predecessor, token, n_messages) = (whole.predecessor.clone(), whole.token.clone(), whole.n_messages());
+        let (predecessor, token, n) = (whole.predecessor.clone(), whole.token.clone(), n_messages(&whole));
         let (first, second) = whole.split().expect("there is chance");
         let second = second.expect("it has more than one piece");
         assert_eq!((&first.predecessor, &second.token), (&predecessor, &token));
         assert_eq!(second.predecessor.as_ref(), Some(&first.token));
         assert_eq!((first.next(), second.next()), (&[0][..], &[2][..]));
-        assert_eq!(first.n_messages() + second.n_messages(), n_messages);
+        assert_eq!(n_messages(&first) + n_messages(&second), n);
         let (first, none) = first.split().expect("there is chance");
         assert!(none.is_none() && first.pieces.len() == 1);
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::event::Instant;
 use crate::kafka;
 
 /// The world failed, or we refuse to go on in it.
@@ -54,8 +53,4 @@ pub enum Error {
     Thread(std::io::Error),
     #[error("the last epoch was not finished within {}s; it will be on the next start", .0.as_secs())]
     ShutdownTimeout(Duration),
-    #[error(
-        "the clock of shard {shard} stands at {recorded} in its record, after the wall clock's {now}: one of the clocks is wrong"
-    )]
-    Ahead { shard: i32, recorded: Instant, now: Instant },
 }

@@ -13,6 +13,8 @@ pub struct Gate {
 struct State {
     is_open: bool,
     is_busy: bool,
+    /// How often it was closed.
+    n_closed: u64,
 }
 
 /// Somebody is inside; dropped when they leave.
@@ -25,17 +27,26 @@ impl Gate {
         let mut state = self.state();
         assert!(!state.is_busy, "one transaction at a time");
         state.is_busy = state.is_open;
-        state.is_open.then_some(Pass(self))
+        state.is_open.then(|| Pass(self))
     }
 
-    pub fn open(&self) {
-        self.state().is_open = true;
+    /// Opens it, unless it was closed again since that number was true: an assignment that was revoked before anybody
+    /// came to look at it opens nothing.
+    pub fn open(&self, n_closed: u64) {
+        let mut state = self.state();
+        state.is_open = state.n_closed == n_closed;
+    }
+
+    /// How often it was closed.
+    pub fn n_closed(&self) -> u64 {
+        self.state().n_closed
     }
 
     /// Closes it, and returns when nobody is inside.
     pub fn close(&self) {
         let mut state = self.state();
         state.is_open = false;
+        state.n_closed += 1;
         while state.is_busy {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -63,10 +74,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_assignment_that_was_revoked_opens_nothing() {
+        let gate = Gate::default();
+        let n_closed = gate.n_closed();
+        gate.close();
+        gate.open(n_closed);
+        assert!(gate.is_closed() && gate.enter().is_none());
+        gate.open(gate.n_closed());
+        assert!(gate.enter().is_some());
+    }
+
+    #[test]
     fn nobody_enters_a_closed_gate_and_closing_waits_for_who_is_inside() {
         let gate = Gate::default();
         assert!(gate.enter().is_none());
-        gate.open();
+        gate.open(gate.n_closed());
         let pass = gate.enter().expect("it is open");
         let (closing, is_inside) = (std::sync::Barrier::new(2), Mutex::new(true));
         std::thread::scope(|scope| {

@@ -1,23 +1,44 @@
-//! One instance at work. Here so far: the messages it publishes, the wall clock it goes by, and what it tells others
-//! about itself while it runs.
+//! One instance at work: shards assigned, records in by time, epochs out in transactions, recovery, a clean end.
+//!
+//! Read [`run`] for the threads, `task` for a shard's life, `committer` for how epochs leave. What always holds: memory
+//! is never rolled back; what was sealed is sent as it is or its shard is forgotten; recovery believes only what was
+//! committed; where any doubt is left, a shard is brought back afresh.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "runs shards: clocks, threads, files, log")]
 
+mod account;
+mod board;
 mod clock;
+mod committer;
 mod ends;
 mod epoch;
 mod error;
 mod gate;
+mod loss;
 mod merge;
 pub mod message;
 mod placement;
+mod reading;
 mod record;
+mod recovery;
 pub mod replay;
+mod run;
 mod settings;
+mod settle;
+mod standing;
 pub mod status;
 pub mod stop;
+mod tally;
+mod task;
+mod tools;
 pub mod wall;
+mod worker;
+mod writer;
 
+pub use error::Error;
+pub use placement::Placement;
+pub use run::run;
+pub use settings::{Input, Output, Settings};
 pub use status::{Phase, Status};
 pub use stop::Stop;
 pub use wall::{Driven, Wall};

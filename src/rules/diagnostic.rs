@@ -145,7 +145,7 @@ impl Code {
 pub struct Diagnostic {
     pub code: Code,
     /// One terse line, no full stop.
-    pub title: String,
+    pub title: Box<str>,
     pub place: Place,
     /// What stands at the place; may be empty.
     pub label: String,
@@ -155,7 +155,7 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    pub fn new(code: Code, place: Place, title: impl Into<String>) -> Diagnostic {
+    pub fn new(code: Code, place: Place, title: impl Into<Box<str>>) -> Diagnostic {
         Diagnostic { code, title: title.into(), place, label: String::new(), related: Vec::new(), help: None }
     }
 
@@ -174,14 +174,6 @@ impl Diagnostic {
         self
     }
 
-    /// Offers `near`, the nearest known name, as the fix; does nothing without one.
-    pub fn did_you_mean(mut self, near: Option<&str>) -> Diagnostic {
-        if let Some(near) = near {
-            self.help = Some(format!("did you mean `{near}`?"));
-        }
-        self
-    }
-
     pub fn is_error(&self) -> bool {
         self.code.severity() == Severity::Error
     }
@@ -192,36 +184,43 @@ impl Diagnostic {
 pub struct Fault {
     pub code: Code,
     pub extent: Extent,
-    pub title: String,
-    pub label: String,
-    pub help: Option<String>,
+    pub title: Box<str>,
+    pub label: Box<str>,
+    /// Another place of the same expression.
+    pub related: Option<(Extent, Box<str>)>,
+    pub help: Option<Box<str>>,
 }
 
 impl Fault {
-    pub fn new(code: Code, extent: Extent, title: impl Into<String>) -> Fault {
-        Fault { code, extent, title: title.into(), label: String::new(), help: None }
+    pub fn new(code: Code, extent: Extent, title: impl Into<Box<str>>) -> Fault {
+        Fault { code, extent, title: title.into(), label: "".into(), related: None, help: None }
     }
 
-    pub fn label(mut self, label: impl Into<String>) -> Fault {
+    pub fn related(mut self, extent: Extent, label: impl Into<Box<str>>) -> Fault {
+        self.related = Some((extent, label.into()));
+        self
+    }
+
+    pub fn label(mut self, label: impl Into<Box<str>>) -> Fault {
         self.label = label.into();
         self
     }
 
-    pub fn help(mut self, help: impl Into<String>) -> Fault {
+    pub fn help(mut self, help: impl Into<Box<str>>) -> Fault {
         self.help = Some(help.into());
         self
     }
 
     /// The fault of an expression that stands at `excerpt`.
     pub fn within(self, excerpt: &Excerpt) -> Diagnostic {
-        let place = excerpt.place(self.extent);
+        let related = self.related.map(|(extent, label)| (excerpt.place(extent), label.into()));
         Diagnostic {
             code: self.code,
             title: self.title,
-            place,
-            label: self.label,
-            related: Vec::new(),
-            help: self.help,
+            place: excerpt.place(self.extent),
+            label: self.label.into(),
+            related: related.into_iter().collect(),
+            help: self.help.map(Into::into),
         }
     }
 }

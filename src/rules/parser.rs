@@ -79,9 +79,8 @@ impl<'a> Parser<'a> {
         if self.eat(token) {
             return Ok(extent);
         }
-        let fault = self.unexpected(&format!("`{}`", spelling(token)));
-        let column = opened.start + 1;
-        Err(fault.help(format!("{what} that opens at column {column} of the expression is not closed here")))
+        let fault = self.unexpected(&format!("`{}`", spelling(token))).related(opened, format!("{what} opens here"));
+        Err(fault.help(format!("close it with `{}`", spelling(token))))
     }
 
     /// Parts joined by one operator; a single part stands for itself.

@@ -3,4 +3,5 @@
 
 pub mod customer;
 pub mod series;
+pub mod values;
 pub mod view;

@@ -5,6 +5,7 @@
 //! window (SPEC 8), so that a customer's memory is bounded whatever they do. What is kept is a function of the set of
 //! events alone, never of their order.
 
+use super::values::{ValueCount, Values};
 use crate::engine::varint::{self, Reader};
 use crate::event::{Amount, Instant, Span};
 use crate::rules::plan;
@@ -51,15 +52,12 @@ impl Default for Totals {
     }
 }
 
-/// How many events of a bucket have a value.
-pub type ValueCount = (u32, u32);
-
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Series {
     pub totals: Totals,
     pub buckets: Vec<Bucket>,
-    /// For each value field, for each bucket, its values in ascending order.
-    pub values: Vec<Vec<Vec<ValueCount>>>,
+    /// For each value field, what the buckets have of it.
+    pub values: Vec<Values>,
 }
 
 /// What of a series is kept and how, as the plan says.
@@ -88,8 +86,8 @@ impl Series {
         days.clear();
         self.totals = Totals { days: std::mem::take(days), ..Totals::default() };
         self.buckets.clear();
-        self.values.resize_with(layout.plan.values.len(), Vec::new);
-        self.values.iter_mut().for_each(Vec::clear);
+        self.values.resize_with(layout.plan.values.len(), Values::default);
+        self.values.iter_mut().for_each(Values::clear);
     }
 
     /// Adds one event at `time` (`t'`), on local day `day`.
@@ -117,7 +115,7 @@ impl Series {
             }
             Err(index) => {
                 self.buckets.insert(start + index, new);
-                self.values.iter_mut().for_each(|field| field.insert(start + index, Vec::new()));
+                self.values.iter_mut().for_each(|field| field.insert_bucket(start + index));
                 self.add_values(start + index, entry);
                 if !in_cell {
                     self.displace(layout);
@@ -129,7 +127,7 @@ impl Series {
     fn add_values(&mut self, index: usize, entry: &Entry) {
         for (field, added) in self.values.iter_mut().zip(&entry.values) {
             for value in added {
-                add_value(&mut field[index], (*value, 1));
+                field.add(index, (*value, 1));
             }
         }
     }
@@ -144,11 +142,7 @@ impl Series {
         if index > 0 && self.buckets[index - 1].time == cell {
             let displaced = self.buckets.remove(index);
             self.buckets[index - 1].merge(&displaced);
-            for field in &mut self.values {
-                for counted in field.remove(index) {
-                    add_value(&mut field[index - 1], counted);
-                }
-            }
+            self.values.iter_mut().for_each(|field| field.merge_into_previous(index));
         }
     }
 
@@ -172,8 +166,10 @@ impl Series {
     pub fn evict(&mut self, layout: &Layout, latest: Instant) -> bool {
         let horizon = latest - layout.plan.longest_window;
         let n = self.buckets.partition_point(|bucket| bucket.time <= horizon);
-        self.buckets.drain(..n);
-        self.values.iter_mut().for_each(|field| drop(field.drain(..n)));
+        if n > 0 {
+            self.buckets.drain(..n);
+            self.values.iter_mut().for_each(|field| field.remove_oldest(n));
+        }
         n > 0
     }
 }
@@ -190,13 +186,6 @@ impl Bucket {
 /// Sums beyond the limit stay there (SPEC 5).
 pub fn add_sums(a: i64, b: i64) -> i64 {
     a.saturating_add(b).clamp(-Amount::SUM_LIMIT.0, Amount::SUM_LIMIT.0)
-}
-
-fn add_value(values: &mut Vec<ValueCount>, (value, n): ValueCount) {
-    match values.binary_search_by_key(&value, |(value, _)| *value) {
-        Ok(index) => values[index].1 += n,
-        Err(index) => values.insert(index, (value, n)),
-    }
 }
 
 /// Whole cents are written as such.
@@ -222,7 +211,7 @@ impl Series {
             self.encode_bucket(layout, bucket, in_units - previous, out);
             previous = in_units;
             for field in &self.values {
-                encode_values(&field[index], bucket.count, out);
+                encode_values(field.of(index), bucket.count, out);
             }
         }
     }
@@ -276,7 +265,7 @@ impl Series {
             bucket.time = Instant(if index < n_cells { previous } else { previous * layout.resolution.0 });
             self.buckets.push(bucket);
             for field in &mut self.values {
-                field.push(decode_values(bucket.count, &mut reader));
+                decode_values(field, bucket.count, &mut reader);
             }
         }
     }
@@ -367,14 +356,13 @@ fn encode_values(values: &[ValueCount], count: i64, out: &mut Vec<u8>) {
     }
 }
 
-fn decode_values(count: i64, reader: &mut Reader) -> Vec<ValueCount> {
-    (0..reader.get())
-        .map(|_| {
-            let value = reader.get() as u32;
-            let n = if count > 1 { reader.get() as u32 } else { 1 };
-            (value, n)
-        })
-        .collect()
+fn decode_values(field: &mut Values, count: i64, reader: &mut Reader) {
+    for _ in 0..reader.get() {
+        let value = reader.get() as u32;
+        let n = if count > 1 { reader.get() as u32 } else { 1 };
+        field.push_item((value, n));
+    }
+    field.push_end();
 }
 
 #[cfg(test)]

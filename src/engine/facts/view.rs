@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::customer::{Customer, SettingValue};
 use super::series::{Series, add_sums};
+use super::values::Values;
 use crate::event::{Amount, AttributeId, Instant, Span};
 use crate::rules::calendar::{self, Calendar};
 use crate::rules::plan::{ComparisonId, DimensionId, Feature, FeatureId, Measure, Plan, SeriesId};
@@ -323,11 +324,11 @@ struct Counted {
 }
 
 impl Counted {
-    fn fill(&mut self, out: &mut Vec<i64>, buckets: &[Vec<(u32, u32)>], measure: fn(&Counted) -> i64) {
+    fn fill(&mut self, out: &mut Vec<i64>, values: &Values, measure: fn(&Counted) -> i64) {
         self.list.clear();
         self.map.clear();
         self.top = 0;
-        for bucket in buckets.iter().rev() {
+        for bucket in values.newest_first() {
             for (value, n) in bucket {
                 self.add(*value, *n);
             }

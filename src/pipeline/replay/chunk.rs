@@ -79,20 +79,23 @@ impl<R: Read> Chunks<R> {
 
     /// Reads to the end of a line that is too long, keeping what it began with.
     fn skip_line(&mut self, mut start: Vec<u8>) -> io::Result<Chunk> {
-        let mut n_bytes = start.len() as u64;
+        let (mut n_bytes, mut last) = (start.len() as u64, start.last().copied());
         start.truncate(self.line_bytes_max);
         start.shrink_to_fit();
         let mut bytes = Vec::new();
         while !self.is_at_end {
             bytes.clear();
             self.fill(&mut bytes)?;
-            if let Some(end) = memchr(b'\n', &bytes) {
+            let end = memchr(b'\n', &bytes);
+            let part = &bytes[..end.unwrap_or(bytes.len())];
+            n_bytes += part.len() as u64;
+            last = part.last().copied().or(last);
+            if let Some(end) = end {
                 self.rest.extend_from_slice(&bytes[end + 1..]);
-                n_bytes += end as u64;
                 break;
             }
-            n_bytes += bytes.len() as u64;
         }
+        n_bytes -= u64::from(last == Some(b'\r'));
         Ok(Chunk::TooLong { start, n_bytes, number: None })
     }
 }
@@ -147,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_line_over_the_limit_keeps_its_start_and_the_next_ones_are_whole() {
-        let text = [b"{}\n".to_vec(), vec![b'x'; 1000], b"\n{1}\n{2}".to_vec()].concat();
+        let text = [b"{}\n".to_vec(), vec![b'x'; 1000], b"\r\n{1}\n{2}".to_vec()].concat();
         for chunk_bytes in [1, 7, 64, 700] {
             let found = chunks(&text, chunk_bytes, 10);
             let too_long: Vec<_> = found.iter().filter(|chunk| matches!(chunk, Chunk::TooLong { .. })).collect();

@@ -50,7 +50,10 @@ pub struct Rejected<'a> {
 pub fn decode(decoder: &Decoder, n_shards: u32, chunk: Chunk) -> Decoded {
     Decoded::new(chunk, |chunk| match chunk {
         Chunk::Lines(bytes) | Chunk::Numbered(bytes, _) => decode_lines(decoder, n_shards, bytes),
-        Chunk::TooLong { start, n_bytes, .. } => too_long(start, *n_bytes),
+        Chunk::TooLong { start, n_bytes, .. } => {
+            let rejects = vec![too_long(0, start, *n_bytes)];
+            Records { heads: vec![Head::Reject], rejects, n_lines: 1, ..Records::default() }
+        }
     })
 }
 
@@ -66,6 +69,11 @@ fn decode_lines<'a>(decoder: &Decoder, n_shards: u32, bytes: &'a [u8]) -> Record
         }
         // A chunk has far fewer than 2^32 bytes.
         let line = line as u32;
+        if bytes.len() > MAX_MESSAGE_BYTES {
+            records.heads.push(Head::Reject);
+            records.rejects.push(too_long(line, bytes, bytes.len() as u64));
+            continue;
+        }
         match decode_line(decoder, bytes) {
             Ok(event) => {
                 records.heads.push(Head::Event { time: event.time, shard: shard_of(&event.customer, n_shards) });
@@ -85,15 +93,11 @@ pub fn decode_line<'a>(decoder: &Decoder, bytes: &'a [u8]) -> Result<Event<'a>, 
     decoder.decode(Format::Json, bytes, None)
 }
 
-fn too_long(start: &[u8], n_bytes: u64) -> Records<'_> {
-    let detail = format!("{n_bytes} bytes; the limit is {MAX_MESSAGE_BYTES}");
+/// Only the first bytes are kept, whether the line came whole or not.
+fn too_long(line: u32, bytes: &[u8], n_bytes: u64) -> Rejected<'_> {
+    let detail = format!("{n_bytes} bytes, more than {MAX_MESSAGE_BYTES}");
     let reject = Reject::new(Reason::MessageTooLarge, detail);
-    Records {
-        heads: vec![Head::Reject],
-        rejects: vec![Rejected { line: 0, reject, bytes: start, n_bytes: Some(n_bytes) }],
-        n_lines: 1,
-        ..Records::default()
-    }
+    Rejected { line, reject, bytes: &bytes[..MAX_MESSAGE_BYTES], n_bytes: Some(n_bytes) }
 }
 
 /// Which shard a customer belongs to. Results do not depend on it. From the middle of the hash: a shard's own directory

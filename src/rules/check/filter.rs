@@ -32,6 +32,12 @@ const FIELDS: [(&str, Field); 17] = [
     ("hour", Field::Number(NumberSource::Hour)),
 ];
 
+/// What a text field can be asked, and the test that it makes of a string.
+type Method = (&'static str, fn(Box<str>) -> TextTest);
+
+const METHODS: [Method; 3] =
+    [("contains", TextTest::Contains), ("startsWith", TextTest::StartsWith), ("endsWith", TextTest::EndsWith)];
+
 /// A field of an event.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Field {
@@ -461,9 +467,6 @@ impl Checker<'_> {
 
     /// `field.contains("x")` and the like.
     fn field_method(&mut self, kind: KindId, of: &Expr, name: &Word, arguments: &[Expr]) -> Option<Filter> {
-        type Make = fn(Box<str>) -> TextTest;
-        const METHODS: [(&str, Make); 3] =
-            [("contains", TextTest::Contains), ("startsWith", TextTest::StartsWith), ("endsWith", TextTest::EndsWith)];
         let side = self.side(of);
         let Some((_, test)) = METHODS.iter().find(|(known, _)| *known == &*name.text) else {
             let fault = Fault::new(Code::UnknownFeature, name.extent, format!("a field has no `{}`", name.text));

@@ -49,6 +49,7 @@ pub(super) fn check(
     catalog: &mut Catalog,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Scores {
+    declared.scores.iter().for_each(|score| check_order(score, diagnostics));
     let reads: Vec<BTreeSet<usize>> = parsed.scores.iter().map(|of| scores_read(declared, of.as_ref())).collect();
     let order = in_order(declared, &reads, diagnostics);
     let mut used = BTreeSet::new();
@@ -91,7 +92,7 @@ fn check_one(
     let mut checker = Checker::new(declared, excerpt, Scope::Score, scores, catalog, diagnostics);
     let Some(of) = checker.linear(expr) else { return };
     let dimensions_read = std::mem::take(&mut checker.dimensions_read);
-    let Some(cuts) = check_cuts(score, &of, checker.diagnostics) else { return };
+    let Some(cuts) = check_types(score, &of, checker.diagnostics) else { return };
     let forms: Vec<&Form> = [&of].into_iter().chain(&cuts).collect();
     let whole = Extent::new(0, excerpt.text().len());
     let Some((mut linears, scale)) = checker.fits(whole, on_one_scale(&forms)) else { return };
@@ -108,37 +109,47 @@ fn check_one(
     scores.known[index] = Some(Known { id, dimensions_read });
 }
 
-/// The cuts, when each is of the score's type and they ascend.
-fn check_cuts(score: &declared::Score, of: &Form, diagnostics: &mut Vec<Diagnostic>) -> Option<Vec<Form>> {
-    let before = diagnostics.len();
-    let mut forms = Vec::with_capacity(score.cuts.len());
-    let mut last: Option<(i64, &declared::Score)> = None;
-    for (cut, place) in &score.cuts {
-        let (form, value) = match cut {
-            Cut::Number(amount) => (Form::number(*amount), amount.0),
-            Cut::Duration(span) => (Form::duration(span.0), span.0),
+/// Whether the cuts ascend, each once. Needs to know nothing of what the score is.
+fn check_order(score: &declared::Score, diagnostics: &mut Vec<Diagnostic>) {
+    for pair in score.cuts.windows(2) {
+        let ascends = match (&pair[0].0, &pair[1].0) {
+            (Cut::Number(one), Cut::Number(next)) => one < next,
+            (Cut::Duration(one), Cut::Duration(next)) => one < next,
+            _ => true,
         };
-        if form.unit != of.unit {
-            let title = format!("{} as a cut of `{}`", unit_name(form.unit), score.name.text());
-            let mut diagnostic =
-                Diagnostic::new(Code::CutType, place.clone(), title).label(format!("expected {}", unit_name(of.unit)));
-            if let Some(excerpt) = &score.of {
-                diagnostic = diagnostic.related(excerpt.whole(), format!("this is {}", unit_name(of.unit)));
-            }
-            let example = if of.unit == Unit::Duration { "`\"30d\"`" } else { "`30`" };
-            diagnostics.push(diagnostic.help(format!("write it like {example}")));
-        } else if last.is_some_and(|(last, _)| value <= last) {
+        if !ascends {
             let title = format!("the cuts of `{}` do not ascend", score.name.text());
             diagnostics.push(
-                Diagnostic::new(Code::CutsOrder, place.clone(), title)
+                Diagnostic::new(Code::CutsOrder, pair[1].1.clone(), title)
                     .label("not above the one before")
                     .help("list cuts from the lowest to the highest, each once"),
             );
         }
-        last = Some((value, score));
-        forms.push(form);
     }
-    (diagnostics.len() == before).then_some(forms)
+}
+
+/// The cuts, when each is of the score's type.
+fn check_types(score: &declared::Score, of: &Form, diagnostics: &mut Vec<Diagnostic>) -> Option<Vec<Form>> {
+    let mut forms = Vec::with_capacity(score.cuts.len());
+    for (cut, place) in &score.cuts {
+        let form = match cut {
+            Cut::Number(amount) => Form::number(*amount),
+            Cut::Duration(span) => Form::duration(span.0),
+        };
+        if form.unit == of.unit {
+            forms.push(form);
+            continue;
+        }
+        let title = format!("{} as a cut of `{}`", unit_name(form.unit), score.name.text());
+        let mut diagnostic =
+            Diagnostic::new(Code::CutType, place.clone(), title).label(format!("expected {}", unit_name(of.unit)));
+        if let Some(excerpt) = &score.of {
+            diagnostic = diagnostic.related(excerpt.whole(), format!("this is {}", unit_name(of.unit)));
+        }
+        let example = if of.unit == Unit::Duration { "`\"30d\"`" } else { "`30`" };
+        diagnostics.push(diagnostic.help(format!("write it like {example}")));
+    }
+    (forms.len() == score.cuts.len()).then_some(forms)
 }
 
 /// The declared scores that an expression reads.

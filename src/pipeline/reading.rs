@@ -1,0 +1,129 @@
+//! The thread that reads the inputs, and the one that asks how far they reach.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant as Moment};
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
+
+use super::error::Error;
+use super::stop::Stop;
+use super::tools::Tools;
+use super::worker::Order;
+use crate::kafka::{Intake, Isolation, Watermarks};
+
+/// How long the reader waits when there was nothing; it is woken earlier when something comes.
+const WAIT: Duration = Duration::from_millis(10);
+/// Between two questions that somebody waits for.
+const DEMAND_INTERVAL: Duration = Duration::from_millis(2);
+/// How often partitions are counted.
+const COUNT_INTERVAL: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the reader is told.
+pub enum Reading {
+    Start { reading: u64, partition: i32, starts: Vec<i64> },
+    Stop(i32),
+}
+
+/// The workers, each with its shards.
+#[derive(Clone)]
+pub struct Workers(pub Vec<Sender<Order>>);
+
+impl Workers {
+    /// Sends to the worker that owns a shard. One that has ended has said why.
+    pub fn send(&self, partition: i32, order: Order) {
+        drop(self.0[partition as usize % self.0.len()].send(order));
+    }
+
+    pub fn send_all(&self, mut order: impl FnMut() -> Order) {
+        for worker in &self.0 {
+            drop(worker.send(order()));
+        }
+    }
+}
+
+/// Reads what it is told to and hands batches to the workers, until `stop`.
+pub fn read(tools: &Tools, workers: &Workers, orders: &Receiver<Reading>, stop: &Stop) -> Result<(), Error> {
+    let mut intake = Intake::open(&tools.settings.kafka, Isolation::Committed, &tools.topics, tools.n_partitions)?;
+    tools.read_from_here();
+    while !stop.is_requested() {
+        loop {
+            match orders.try_recv() {
+                Ok(Reading::Start { reading, partition, starts }) => intake.start(reading, partition, &starts)?,
+                Ok(Reading::Stop(partition)) => intake.stop(partition)?,
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return Ok(()),
+            }
+        }
+        let any = intake.read(tools.quota_bytes(), &mut |batch| workers.send(batch.partition, Order::Batch(batch)))?;
+        if !any {
+            intake.wait(WAIT);
+        }
+    }
+    Ok(())
+}
+
+/// Asks for the ends of the inputs as often as they are needed, until `stop`.
+pub fn watch_ends(tools: &Arc<Tools>, workers: &Workers, stop: &Stop) -> Result<(), Error> {
+    let watermarks = Watermarks::open(&tools.settings.kafka, Isolation::Uncommitted)?;
+    let interval = (tools.end_age_max() / 3).clamp(Duration::from_millis(15), Duration::from_millis(500));
+    tools.ends.poll_from_here();
+    let mut counted = Moment::now();
+    while !stop.is_requested() {
+        let is_demanded = tools.ends.take_demand();
+        ask(tools, &watermarks)?;
+        if is_demanded {
+            workers.send_all(|| Order::Look);
+        }
+        if counted.elapsed() >= COUNT_INTERVAL {
+            check_counts(tools, &watermarks)?;
+            counted = Moment::now();
+        }
+        std::thread::park_timeout(DEMAND_INTERVAL);
+        let rested = Moment::now();
+        while !tools.ends.is_demanded() && rested.elapsed() < interval && !stop.is_requested() {
+            std::thread::park_timeout(interval);
+        }
+    }
+    Ok(())
+}
+
+fn ask(tools: &Tools, watermarks: &Watermarks) -> Result<(), Error> {
+    let owned = tools.ends.owned();
+    let inputs = || tools.topics.iter().enumerate().flat_map(|(i, topic)| owned.iter().map(move |&p| (i, topic, p)));
+    let question: Vec<(&str, i32)> = inputs().map(|(_, topic, partition)| (topic.as_str(), partition)).collect();
+    let asked = Moment::now();
+    let answer = match watermarks.ends(&question, REQUEST_TIMEOUT) {
+        Ok(answer) => answer,
+        Err(error) => {
+            // Nobody is at an end then, and time stands still.
+            tracing::warn!("the ends of the inputs are not known for now: {error}");
+            return Ok(());
+        }
+    };
+    for ((input, topic, partition), end) in inputs().zip(answer) {
+        if let Some(next) = tools.ends.high(input, partition).filter(|&high| end < high) {
+            return Err(Error::Shortened { topic: topic.clone(), partition, end, next });
+        }
+        tools.ends.told(input, partition, end, asked);
+    }
+    Ok(())
+}
+
+/// More partitions would change where a customer's events go.
+fn check_counts(tools: &Tools, watermarks: &Watermarks) -> Result<(), Error> {
+    let topics: Vec<&str> = tools.topics.iter().map(String::as_str).collect();
+    let counts = match watermarks.n_partitions(&topics) {
+        Ok(counts) => counts,
+        Err(error) => {
+            tracing::warn!("{error}");
+            return Ok(());
+        }
+    };
+    for (topic, now) in tools.topics.iter().zip(counts) {
+        if let Some(now) = now.filter(|&now| now != tools.n_partitions) {
+            return Err(Error::PartitionsChanged { topic: topic.clone(), was: tools.n_partitions, now });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,250 @@
+//! Starts an instance's threads, takes part in the group, and ends them all.
+//!
+//! | thread | does |
+//! |---|---|
+//! | the caller's | membership, status, the end |
+//! | `reader` | batches of records from Kafka to the workers |
+//! | `ends` | asks how far the inputs reach |
+//! | `worker-N` | shards |
+//! | `recovery` | brings shards back |
+//! | `committer` | transactions |
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant as Moment};
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+
+use super::board::Board;
+use super::committer::{Committer, Inbox, Notice, Outbox};
+use super::error::Error;
+use super::gate::Gate;
+use super::reading::{self, Workers};
+use super::recovery::{self, Assignments};
+use super::settings::Settings;
+use super::status::{Phase, Status};
+use super::stop::Stop;
+use super::tools::Tools;
+use super::worker::Worker;
+use crate::kafka::{Member, Rebalance, Topics};
+use crate::rules::Plan;
+use crate::telemetry::metrics;
+
+/// How long one turn of the membership waits.
+const POLL: Duration = Duration::from_millis(50);
+const TELL_INTERVAL: Duration = Duration::from_millis(200);
+/// How long leaving the group may take.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long threads that have nothing left to do may take to end.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Works until `stop` is requested, then finishes the last epoch and leaves the group; or until something fails.
+pub fn run(settings: Settings, plan: Arc<Plan>, status: &Arc<Status>, stop: &Stop) -> Result<(), Error> {
+    status.set_phase(Phase::Starting);
+    status.set_plan(Arc::clone(&plan));
+    status.beat();
+    metrics::RULES_INFO.set([&plan.version], 1.0);
+    let outcome = check_topics(&settings).and_then(|n_partitions| {
+        let instance = Instance::start(settings, plan, status, n_partitions)?;
+        instance.work(stop)
+    });
+    match &outcome {
+        Ok(()) => status.set_phase(Phase::Stopping),
+        Err(error) => {
+            status.set_phase(Phase::Failed);
+            status.set_detail(error.to_string());
+        }
+    }
+    outcome
+}
+
+/// The number of partitions that all topics have.
+fn check_topics(settings: &Settings) -> Result<usize, Error> {
+    let topics = Topics::look(&settings.kafka, &settings.requirements())?;
+    for finding in topics.findings.iter().filter(|finding| finding.is_warning) {
+        tracing::warn!("{finding}");
+    }
+    let findings: Vec<_> = topics.errors().cloned().collect();
+    if findings.is_empty() { Ok(topics.n_partitions) } else { Err(Error::Topics { findings }) }
+}
+
+/// The threads of an instance.
+struct Instance {
+    tools: Arc<Tools>,
+    board: Arc<Board>,
+    member: Arc<Member>,
+    notices: Sender<Notice>,
+    assignments: Assignments,
+    /// Ends the threads that read.
+    no_more_input: Stop,
+    ended: Receiver<Ended>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// A thread's last word.
+struct Ended {
+    name: String,
+    outcome: Result<(), Error>,
+}
+
+/// Starts threads that report their end.
+struct Starter {
+    ended: Sender<Ended>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Starter {
+    fn start(
+        &mut self,
+        name: impl Into<String>,
+        work: impl FnOnce() -> Result<(), Error> + Send + 'static,
+    ) -> Result<(), Error> {
+        let (name, ended) = (name.into(), self.ended.clone());
+        let thread = std::thread::Builder::new().name(name.clone()).spawn(move || {
+            let outcome = work();
+            // Nobody listens any more when the instance has ended already.
+            drop(ended.send(Ended { name, outcome }));
+        });
+        self.threads.push(thread.map_err(Error::Thread)?);
+        Ok(())
+    }
+}
+
+impl Instance {
+    fn start(
+        settings: Settings,
+        plan: Arc<Plan>,
+        status: &Arc<Status>,
+        n_partitions: usize,
+    ) -> Result<Instance, Error> {
+        let (want_sender, wants) = bounded(16);
+        let tools = Arc::new(Tools::new(settings, plan, n_partitions, want_sender));
+        let board = Arc::new(Board::new(Arc::clone(status)));
+        let (ended_sender, ended) = unbounded();
+        let mut starter = Starter { ended: ended_sender, threads: Vec::new() };
+        let no_more_input = Stop::default();
+
+        let workers = start_workers(&mut starter, &tools, &board)?;
+        let (reader_sender, reader_orders) = unbounded();
+        {
+            let (tools, workers, stop) = (Arc::clone(&tools), workers.clone(), no_more_input.clone());
+            starter.start("reader", move || reading::read(&tools, &workers, &reader_orders, &stop))?;
+        }
+        {
+            let (tools, workers, stop) = (Arc::clone(&tools), workers.clone(), no_more_input.clone());
+            starter.start("ends", move || reading::watch_ends(&tools, &workers, &stop))?;
+        }
+        let assignments = Assignments::default();
+        let (request_sender, requests) = unbounded();
+        let (recovered_sender, recovered) = unbounded();
+        {
+            let (tools, assignments) = (Arc::clone(&tools), Arc::clone(&assignments));
+            starter.start("recovery", move || recovery::run(&tools, &requests, &assignments, &recovered_sender))?;
+        }
+        let (notices, notice_receiver) = unbounded();
+        let gate = Arc::new(Gate::default());
+        let member = join(&tools, &gate, notices.clone())?;
+        {
+            let (tools, member, assignments) = (Arc::clone(&tools), Arc::clone(&member), Arc::clone(&assignments));
+            let inbox = Inbox { notices: notice_receiver, wants, recovered };
+            let outbox = Outbox { workers, reader: reader_sender, requests: request_sender };
+            starter
+                .start("committer", move || Committer::new(tools, gate, member, inbox, outbox, assignments)?.run())?;
+        }
+        let threads = starter.threads;
+        Ok(Instance { tools, board, member, notices, assignments, no_more_input, ended, threads })
+    }
+
+    /// Takes part in the group until the end.
+    fn work(self, stop: &Stop) -> Result<(), Error> {
+        let outcome = self.take_part(stop);
+        if let Err(error) = &outcome {
+            tracing::error!("{error}");
+        }
+        let timeout = self.tools.settings.shutdown_timeout;
+        let finished = self.finish(timeout, outcome.is_ok());
+        outcome.and(finished)
+    }
+
+    fn take_part(&self, stop: &Stop) -> Result<(), Error> {
+        let mut told = Moment::now();
+        while !stop.is_requested() {
+            self.member.poll(POLL)?;
+            if let Ok(Ended { name, outcome }) = self.ended.try_recv() {
+                outcome?;
+                unreachable!("{name} ends only when it is told to");
+            }
+            if told.elapsed() >= TELL_INTERVAL {
+                told = Moment::now();
+                self.board.tell(self.tools.n_owned(), &self.tools);
+            }
+        }
+        Ok(())
+    }
+
+    /// Finishes the last epoch (unless something failed), leaves the group, and ends all threads, in bounded time.
+    fn finish(self, timeout: Duration, is_clean: bool) -> Result<(), Error> {
+        let Instance { tools, board, member, notices, assignments, no_more_input, ended, threads } = self;
+        board.status().set_phase(Phase::Stopping);
+        no_more_input.request();
+        tools.wake_reader();
+        tools.ends.demand();
+        assignments.fetch_add(u64::from(!is_clean), std::sync::atomic::Ordering::AcqRel);
+        let deadline = Moment::now() + if is_clean { timeout } else { Duration::ZERO };
+        // A committer that has failed does not listen.
+        drop(notices.send(Notice::Stop(deadline)));
+        let mut outcome = if is_clean { wait_for_committer(&member, &board, &ended, deadline) } else { Ok(()) };
+        member.leave(LEAVE_TIMEOUT);
+        drop((member, notices, tools));
+        assignments.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
+        let deadline = Moment::now() + END_TIMEOUT;
+        for thread in &threads {
+            while !thread.is_finished() && Moment::now() < deadline {
+                if let Ok(last) = ended.recv_deadline(deadline) {
+                    outcome = outcome.and(if is_clean { last.outcome } else { Ok(()) });
+                }
+            }
+        }
+        if threads.iter().any(|thread| !thread.is_finished()) {
+            tracing::warn!("some threads did not end in time and are left behind");
+        }
+        outcome
+    }
+}
+
+/// The membership is kept alive until the last epoch is finished.
+fn wait_for_committer(member: &Member, board: &Board, ended: &Receiver<Ended>, deadline: Moment) -> Result<(), Error> {
+    // A little longer than the committer itself has, whose error says more.
+    while Moment::now() < deadline + POLL * 4 {
+        member.poll(Duration::from_millis(5))?;
+        board.status().beat();
+        while let Ok(Ended { name, outcome }) = ended.try_recv() {
+            outcome?;
+            if name == "committer" {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn start_workers(starter: &mut Starter, tools: &Arc<Tools>, board: &Arc<Board>) -> Result<Workers, Error> {
+    let mut senders = Vec::new();
+    for number in 0..tools.settings.n_workers.max(1) {
+        let (sender, orders) = unbounded();
+        senders.push(sender);
+        let worker = Worker::new(Arc::clone(tools), Arc::clone(board), orders);
+        starter.start(format!("worker-{number}"), move || worker.run())?;
+    }
+    Ok(Workers(senders))
+}
+
+/// A revoke is answered only when no transaction runs; an assignment says how often the gate was closed by then.
+fn join(tools: &Tools, gate: &Arc<Gate>, notices: Sender<Notice>) -> Result<Arc<Member>, Error> {
+    let gate = Arc::clone(gate);
+    let listener = move |rebalance: Rebalance| match rebalance {
+        Rebalance::Assigned(assignment) => drop(notices.send(Notice::Assigned(assignment, gate.n_closed()))),
+        Rebalance::Revoked => gate.close(),
+    };
+    Ok(Member::join(&tools.settings.kafka, &tools.topics, Box::new(listener))?)
+}

@@ -1,0 +1,436 @@
+//! One shard at work: records in by time, facts folded, customers judged, a draft of what to publish.
+//!
+//! A shard that was recovered first folds what its record says was folded before, publishing nothing; then it is live.
+//! Its memory is never rolled back: what it has drafted is published as it is, or the whole shard is forgotten.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant as Moment};
+
+use super::epoch::{Draft, Part};
+use super::error::Error;
+use super::merge::{Judge, Merge, Pause, Taken};
+use super::message::Messages;
+use super::record::Token;
+use super::tally::Tally;
+use super::tools::{Tools, Want};
+use super::writer::{Source, Writer, appended};
+use crate::engine::{Change, Progress, Shard};
+use crate::event::{Event, Instant, Reason, Reject, Span};
+use crate::kafka::{Batch, Record, Stamp, Stamped};
+
+/// Records taken before others have their turn.
+const TURN_RECORDS: usize = 4_096;
+/// Judgements of dues in one turn: a million dues must not hold up live events.
+const TURN_DUES: usize = 512;
+/// Offsets that moved without a change are committed this often.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+
+/// The history of a shard as far as its next part needs it.
+#[derive(Debug, Clone)]
+pub struct Chain {
+    pub lineage: Token,
+    /// Of the last epoch; 0 before the first.
+    pub epoch: u64,
+    /// Of the last part that was sealed or read.
+    pub token: Option<Token>,
+    /// Where the very first start began to read.
+    pub begin: Vec<i64>,
+}
+
+/// A shard that was recovered, to be worked on.
+#[derive(Debug)]
+pub struct Opening {
+    /// Number of the reading whose batches are for it.
+    pub reading: u64,
+    pub partition: i32,
+    pub stamp: Stamp,
+    pub shard: Shard,
+    pub chain: Chain,
+    /// Where reading starts.
+    pub starts: Vec<i64>,
+    /// What is only to be folded: up to these offsets; and the clock then. None for a shard's first start.
+    pub folding: Option<Folding>,
+    /// When bringing it back began.
+    pub asked: Moment,
+}
+
+#[derive(Debug)]
+pub struct Folding {
+    pub until: Vec<i64>,
+    pub clock: Option<Instant>,
+}
+
+/// How a step went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// There is more to do at once.
+    Busy,
+    Idle,
+    /// It holds as much as it may until a part is settled.
+    Stalled,
+}
+
+/// A shard and all that belongs to it.
+pub struct Task {
+    pub reading: u64,
+    partition: i32,
+    stamp: Stamp,
+    shard: Shard,
+    chain: Chain,
+    merge: Merge,
+    folding: Option<Folding>,
+    writer: Writer,
+    draft: Draft,
+    changes: Vec<Change>,
+    /// As of the last part.
+    sealed_next: Vec<i64>,
+    sealed: Moment,
+    /// The input that holds up the others, since when.
+    held: Option<(usize, Moment)>,
+    is_left_behind: Vec<bool>,
+    has_dues: bool,
+    is_at_end: bool,
+    asked: Moment,
+}
+
+/// How a shard is, for the metrics.
+#[derive(Debug, Clone)]
+pub struct Report {
+    pub partition: i32,
+    pub is_live: bool,
+    pub is_at_end: bool,
+    pub clock: Instant,
+    pub n_customers: u64,
+    pub state_bytes: u64,
+    pub sizes: Vec<Vec<u64>>,
+    /// The first offset of every input that was not taken.
+    pub next: Vec<i64>,
+}
+
+impl Task {
+    pub fn new(opening: Opening, tools: &Tools) -> Task {
+        let Opening { reading, partition, stamp, shard, chain, starts, folding, asked } = opening;
+        let messages = Messages::new(tools.plan.clone(), tools.settings.output.format, chain.lineage.as_str());
+        let bytes_max = tools.settings.kafka.message_bytes_max();
+        Task {
+            reading,
+            partition,
+            stamp,
+            shard,
+            chain,
+            merge: Merge::new(&starts),
+            sealed_next: folding.as_ref().map_or(starts, |folding| folding.until.clone()),
+            folding,
+            writer: Writer { messages, partition, bytes_max },
+            draft: Draft::new(&tools.budget),
+            changes: Vec::new(),
+            sealed: Moment::now(),
+            held: None,
+            is_left_behind: vec![false; tools.topics.len()],
+            has_dues: false,
+            is_at_end: false,
+            asked,
+        }
+    }
+
+    /// Takes what was read next of an input.
+    pub fn push(&mut self, batch: Batch, tools: &Tools) {
+        if let Some(Stamped::Appended(at)) = batch.latest() {
+            tools.clock.confirm(Instant(at));
+            // Appended after its topic was known to end before it: then the broker's clock was not further.
+            if let Some(position) = self.merge.idle(batch.input)
+                && let Some(asked) = tools.ends.reached(batch.input, self.partition, position)
+            {
+                tools.clock.refute(asked, Instant(at), tools.clock_tolerance());
+            }
+        }
+        self.is_left_behind[batch.input] = false;
+        self.merge.push(batch);
+    }
+
+    /// The shard survives under another membership.
+    pub fn restamp(&mut self, stamp: Stamp) {
+        self.stamp = stamp;
+    }
+
+    /// Does a bounded amount of work.
+    pub fn step(&mut self, tools: &Tools, tally: &mut Tally) -> Result<Step, Error> {
+        if self.draft.size_bytes() >= tools.share_bytes() || tools.is_budget_spent() {
+            tools.nudge(Want::Output);
+            return Ok(Step::Stalled);
+        }
+        let pause = self.take_records(tools, tally)?;
+        if self.folding.is_some() {
+            return Ok(if self.finish_folding() || pause == Pause::Turn { Step::Busy } else { Step::Idle });
+        }
+        self.pass_time(tools)?;
+        if self.draft.is_piece_full() {
+            self.close_piece(tools)?;
+        }
+        self.say_what_waits(tools);
+        Ok(if self.has_dues || pause == Pause::Turn { Step::Busy } else { Step::Idle })
+    }
+
+    fn take_records(&mut self, tools: &Tools, tally: &mut Tally) -> Result<Pause, Error> {
+        let mut turn = Turn {
+            tools,
+            tally,
+            partition: self.partition,
+            shard: &mut self.shard,
+            writer: &self.writer,
+            draft: &mut self.draft,
+            changes: &mut self.changes,
+            folding: self.folding.as_ref(),
+            is_left_behind: &self.is_left_behind,
+            age_max: tools.end_age_max(),
+            wall: tools.clock.now(),
+            now: Moment::now(),
+            failure: None,
+        };
+        let (pause, n_done) = self.merge.run(TURN_RECORDS, &mut turn);
+        if let Some(failure) = turn.failure {
+            return Err(failure);
+        }
+        if n_done > 0 {
+            tools.wake_reader();
+        }
+        self.watch_held(pause, tools);
+        Ok(pause)
+    }
+
+    /// A topic that holds the others up for too long is left behind until it has something again.
+    fn watch_held(&mut self, pause: Pause, tools: &Tools) {
+        let Pause::Held(input) = pause else {
+            self.held = None;
+            return;
+        };
+        tools.ends.demand();
+        match self.held {
+            Some((held, since)) if held == input => {
+                let limit = Duration::from_millis(tools.settings.max_hold.0.max(0) as u64);
+                if since.elapsed() > limit {
+                    tracing::error!(
+                        "{}/{} has held up the other topics for {}: it is left behind, and its events may be late",
+                        tools.topics[input],
+                        self.partition,
+                        tools.settings.max_hold
+                    );
+                    self.is_left_behind[input] = true;
+                    self.held = None;
+                }
+            }
+            _ => self.held = Some((input, Moment::now())),
+        }
+    }
+
+    /// Folds no more when all that was folded before is folded again, and is live then.
+    fn finish_folding(&mut self) -> bool {
+        let next = self.merge.next();
+        let is_done = self
+            .folding
+            .as_ref()
+            .is_some_and(|folding| next.iter().zip(&folding.until).all(|(next, until)| next >= until));
+        if is_done && let Some(folding) = self.folding.take() {
+            self.shard.arm(folding.clock.unwrap_or(Instant(i64::MIN)));
+            let took = self.asked.elapsed();
+            crate::telemetry::metrics::RESTORE.record([], took.as_secs_f64());
+            tracing::info!(
+                "shard {} is back after {} ms: {} customers, epoch {}",
+                self.partition,
+                took.as_millis(),
+                self.shard.n_customers(),
+                self.chain.epoch
+            );
+        }
+        is_done
+    }
+
+    /// Lets time pass: with the wall clock when everything was read, else with the records.
+    fn pass_time(&mut self, tools: &Tools) -> Result<(), Error> {
+        self.is_at_end = self.has_read_everything(tools);
+        let mut clock = self.shard.clock();
+        let wall = tools.clock.now();
+        if self.is_at_end {
+            clock = clock.max(wall - tools.settings.grace);
+        }
+        let progress = self.shard.advance(clock, TURN_DUES, &mut self.changes);
+        self.has_dues = progress == Progress::More;
+        self.writer.changes(&tools.settings, &mut self.changes, None, wall, &mut self.draft)
+    }
+
+    /// Every input is read to its end, as its leader said less than half of grace ago.
+    fn has_read_everything(&self, tools: &Tools) -> bool {
+        let age_max = tools.end_age_max();
+        (0..self.merge.n_inputs()).all(|input| {
+            let reached =
+                self.merge.idle(input).and_then(|position| tools.ends.reached(input, self.partition, position));
+            reached.is_some_and(|asked| asked.elapsed() <= age_max)
+        })
+    }
+
+    fn say_what_waits(&self, tools: &Tools) {
+        if !self.draft.is_empty() {
+            tools.nudge(Want::Output);
+        } else if self.sealed.elapsed() >= PROGRESS_INTERVAL && self.merge.next() != self.sealed_next {
+            tools.nudge(Want::Progress);
+        }
+    }
+
+    fn close_piece(&mut self, tools: &Tools) -> Result<(), Error> {
+        let Task { shard, draft, writer, merge, .. } = self;
+        draft.close_piece(merge.next(), shard.clock(), |customer| writer.standing(&tools.settings, shard, customer))
+    }
+
+    /// Seals what there is into a part of the next epoch. Offsets alone are worth one only now and then, or at the end.
+    pub fn seal(&mut self, tools: &Tools, is_last: bool) -> Result<Option<Part>, Error> {
+        let next = self.merge.next();
+        let is_time = is_last || self.sealed.elapsed() >= PROGRESS_INTERVAL;
+        if self.folding.is_some() || (self.draft.is_empty() && !(is_time && next != self.sealed_next)) {
+            return Ok(None);
+        }
+        self.close_piece(tools)?;
+        let token = Token::random()?;
+        self.chain.epoch += 1;
+        self.sealed_next = next;
+        self.sealed = Moment::now();
+        Ok(Some(Part {
+            shard: self.partition,
+            stamp: self.stamp.clone(),
+            lineage: self.chain.lineage.clone(),
+            epoch: self.chain.epoch,
+            predecessor: self.chain.token.replace(token.clone()),
+            token,
+            pieces: self.draft.take(),
+        }))
+    }
+
+    pub fn report(&self) -> Report {
+        Report {
+            partition: self.partition,
+            is_live: self.folding.is_none(),
+            is_at_end: self.is_at_end,
+            clock: self.shard.clock(),
+            n_customers: self.shard.n_customers() as u64,
+            state_bytes: self.shard.state_bytes() as u64,
+            sizes: self.shard.sizes(),
+            next: self.merge.next(),
+        }
+    }
+}
+
+/// One go at the records at hand.
+struct Turn<'t> {
+    tools: &'t Tools,
+    tally: &'t mut Tally,
+    partition: i32,
+    shard: &'t mut Shard,
+    writer: &'t Writer,
+    draft: &'t mut Draft,
+    changes: &'t mut Vec<Change>,
+    folding: Option<&'t Folding>,
+    is_left_behind: &'t [bool],
+    age_max: Duration,
+    wall: Instant,
+    now: Moment,
+    failure: Option<Error>,
+}
+
+impl Judge for Turn<'_> {
+    fn decode<'r>(&self, input: usize, record: &Record<'r>) -> Result<Event<'r>, Reject> {
+        let settings = &self.tools.settings;
+        let Some(value) = record.value else {
+            return Err(Reject::new(Reason::Undecodable, "the record has no value"));
+        };
+        let event = self.tools.decoder.decode(settings.inputs[input].format, value, settings.inputs[input].kind)?;
+        let stamped = appended(record.stamped).unwrap_or(event.time);
+        if event.time > stamped + settings.max_skew {
+            let detail = format!("{} is {} ahead of its record", event.time, event.time - stamped);
+            return Err(Reject::new(Reason::Future, detail));
+        }
+        // What was folded once is folded again, whatever the wall clock says now.
+        let is_created = matches!(record.stamped, Stamped::Created(_)) && self.folding.is_none();
+        if is_created && stamped > self.wall + settings.max_skew {
+            let detail = format!("its record's timestamp {stamped} is {} ahead of the clock", stamped - self.wall);
+            return Err(Reject::new(Reason::Future, detail));
+        }
+        Ok(event)
+    }
+
+    fn is_wanted(&self, input: usize, offset: i64) -> bool {
+        self.folding.is_none_or(|folding| offset < folding.until[input])
+    }
+
+    fn is_at_end(&self, input: usize, position: i64, since: Moment) -> bool {
+        if let Some(folding) = self.folding {
+            return position >= folding.until[input];
+        }
+        let reached = self.tools.ends.reached(input, self.partition, position);
+        self.is_left_behind[input]
+            || reached.is_some_and(|asked| asked >= since && self.now.saturating_duration_since(asked) <= self.age_max)
+    }
+
+    fn take(&mut self, input: usize, record: &Record<'_>, taken: Taken<'_>) -> ControlFlow<()> {
+        match taken {
+            Taken::Event(event) => {
+                if let Err(error) = self.event(input, record, event) {
+                    self.failure = Some(error);
+                }
+            }
+            Taken::Reject(reject) => {
+                if self.folding.is_none() {
+                    self.tally.reject(reject.reason);
+                    self.writer.reject(&self.tools.topics[input], record, &reject, self.draft);
+                }
+            }
+        }
+        if self.failure.is_some() || self.draft.is_piece_full() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+}
+
+impl Turn<'_> {
+    fn event(&mut self, input: usize, record: &Record<'_>, event: &Event<'_>) -> Result<(), Error> {
+        self.check_placement(input, record, event)?;
+        let tools = self.tools;
+        let stamped = appended(record.stamped).unwrap_or(event.time);
+        let clock = event.time.min(stamped);
+        if self.folding.is_some() {
+            self.shard.fold(event, clock - tools.settings.grace);
+            return Ok(());
+        }
+        let outcome = self.shard.apply(event, clock.min(self.wall) - tools.settings.grace, self.changes);
+        self.tally.event(event.kind, outcome);
+        if self.changes.is_empty() {
+            return Ok(());
+        }
+        let source = Source { topic: &tools.topics[input], record, event_id: event.id.as_deref() };
+        self.writer.changes(&tools.settings, self.changes, Some(source), self.wall, self.draft)
+    }
+
+    /// A customer of another partition would be split over two shards.
+    fn check_placement(&self, input: usize, record: &Record<'_>, event: &Event<'_>) -> Result<(), Error> {
+        let placement = self.tools.settings.placement;
+        if self.tools.n_partitions == 1 {
+            return Ok(());
+        }
+        match placement.partition(event.customer.as_bytes(), self.tools.n_partitions) {
+            Some(expected) if expected != self.partition => Err(Error::Misplaced {
+                topic: self.tools.topics[input].clone(),
+                partition: self.partition,
+                offset: record.offset,
+                customer: event.customer.to_string(),
+                expected,
+                placement: placement.name(),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How far a shard's clock is behind the wall's; none before its first record.
+pub fn clock_lag(clock: Instant, wall: Instant) -> Option<Span> {
+    (clock.0 != i64::MIN).then(|| wall - clock)
+}

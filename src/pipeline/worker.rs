@@ -1,0 +1,116 @@
+//! A thread that owns some of the shards: it takes orders and batches, lets each shard work in turn, and hands over
+//! parts when the committer asks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant as Moment};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use super::board::Board;
+use super::epoch::Part;
+use super::error::Error;
+use super::tally::Tally;
+use super::task::{Opening, Step, Task};
+use super::tools::Tools;
+use crate::kafka::{Batch, Stamp};
+
+/// How often time passes when nothing comes.
+const TICK: Duration = Duration::from_millis(20);
+const REPORT_INTERVAL: Duration = Duration::from_millis(500);
+
+/// What a worker is told.
+pub enum Order {
+    Open(Box<Opening>),
+    Close(i32),
+    Batch(Batch),
+    /// Something that shards wait for is known now.
+    Look,
+    /// The shard survives under another membership.
+    Restamp(i32, Stamp),
+    Seal {
+        is_last: bool,
+        reply: Sender<Vec<Part>>,
+    },
+}
+
+/// Works until its orders end.
+pub struct Worker {
+    tools: Arc<Tools>,
+    board: Arc<Board>,
+    orders: Receiver<Order>,
+    tasks: BTreeMap<i32, Task>,
+    tally: Tally,
+    reported: Moment,
+}
+
+impl Worker {
+    pub fn new(tools: Arc<Tools>, board: Arc<Board>, orders: Receiver<Order>) -> Worker {
+        let tally = Tally::new(&tools.plan);
+        Worker { tools, board, orders, tasks: BTreeMap::new(), tally, reported: Moment::now() }
+    }
+
+    pub fn run(mut self) -> Result<(), Error> {
+        let mut is_busy = false;
+        loop {
+            let wait = if is_busy { Duration::ZERO } else { TICK };
+            match self.orders.recv_timeout(wait) {
+                Ok(order) => self.obey(order)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            while let Ok(order) = self.orders.try_recv() {
+                self.obey(order)?;
+            }
+            is_busy = false;
+            for task in self.tasks.values_mut() {
+                is_busy |= task.step(&self.tools, &mut self.tally)? == Step::Busy;
+            }
+            if self.reported.elapsed() >= REPORT_INTERVAL {
+                self.report();
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order) -> Result<(), Error> {
+        match order {
+            Order::Open(opening) => {
+                self.tasks.insert(opening.partition, Task::new(*opening, &self.tools));
+                self.report();
+            }
+            Order::Look => {}
+            Order::Close(partition) => {
+                self.tasks.remove(&partition);
+                self.board.forget(partition);
+            }
+            Order::Batch(batch) => {
+                // One of an earlier reading of the partition is nobody's.
+                if let Some(task) = self.tasks.get_mut(&batch.partition).filter(|task| task.reading == batch.reading) {
+                    task.push(batch, &self.tools);
+                }
+            }
+            Order::Restamp(partition, stamp) => {
+                if let Some(task) = self.tasks.get_mut(&partition) {
+                    task.restamp(stamp);
+                }
+            }
+            Order::Seal { is_last, reply } => {
+                let mut parts = Vec::new();
+                for task in self.tasks.values_mut() {
+                    parts.extend(task.seal(&self.tools, is_last)?);
+                }
+                // A committer that does not wait any more has ended with an error of its own.
+                drop(reply.send(parts));
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&mut self) {
+        self.reported = Moment::now();
+        self.tally.tell(&self.tools.plan, self.board.status());
+        for task in self.tasks.values() {
+            self.board.put(task.report(), &self.tools);
+        }
+    }
+}

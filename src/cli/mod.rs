@@ -10,6 +10,7 @@
 )]
 
 mod check;
+mod cost;
 mod demo;
 pub mod diagnostics;
 pub mod exit;
@@ -48,7 +49,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// See it at work: a shop's year in a minute, with nothing to install
+    /// See it at work: a year of a real shop in a minute or two, with nothing to install
     Demo(demo::Args),
     /// Run the service: events in from Kafka, changes out
     Run(run::Args),

@@ -39,14 +39,14 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Works until `stop` is requested, then finishes the last epoch and leaves the group; or until something fails.
-pub fn run(settings: Settings, plan: Arc<Plan>, status: Arc<Status>, stop: Stop) -> Result<(), Error> {
+pub fn run(settings: Settings, plan: Arc<Plan>, status: &Arc<Status>, stop: &Stop) -> Result<(), Error> {
     status.set_phase(Phase::Starting);
     status.set_plan(Arc::clone(&plan));
     status.beat();
     metrics::RULES_INFO.set([&plan.version], 1.0);
     let outcome = check_topics(&settings).and_then(|n_partitions| {
-        let instance = Instance::start(settings, plan, &status, n_partitions)?;
-        instance.work(&stop)
+        let instance = Instance::start(settings, plan, status, n_partitions)?;
+        instance.work(stop)
     });
     match &outcome {
         Ok(()) => status.set_phase(Phase::Stopping),

@@ -229,3 +229,53 @@ fn a_sum_beyond_its_bound_stays_there() {
     let found = disagreement(&folder("saturated"), &case, &right, 0);
     assert!(found.is_none(), "{}", found.unwrap_or_default());
 }
+
+/// SPEC 4, `bound`: a late event at the instant of the last move corrects it, but only at a dimension's first look.
+#[test]
+fn a_late_event_corrects_a_move_at_the_first_look_only() {
+    const START: i64 = 1_767_225_600_000;
+    const DAY: i64 = 86_400_000;
+    let rules = r#"
+[[dimension]]
+name = "d"
+[[dimension.segment]]
+name = "top"
+when = 'purchase.count() >= 2'
+from = ["middle"]
+[[dimension.segment]]
+name = "middle"
+when = 'purchase.count() >= 2'
+min_stay = "1d"
+"#;
+    let event = |customer: &str, kind: &str, ms: i64| {
+        let time = START + ms;
+        format!(r#"{{"kind":"{kind}","customer_id":"{customer}","time":{time},"amount":1}}"#) + "\n"
+    };
+    let mut events = String::new();
+    for customer in ["left", "touched"] {
+        events.push_str(&event(customer, "browse", 2000));
+        events.push_str(&event(customer, "purchase", 1000));
+        events.push_str(&event(customer, "purchase", 1001));
+    }
+    events.push_str(&event("touched", "browse", 500));
+    let change = |customer: &str, sequence, from: Option<&str>, to: &str, ms: i64, cause| Change {
+        customer_id: customer.to_owned(),
+        sequence,
+        dimension: "d".to_owned(),
+        from: from.map(str::to_owned),
+        to: Some(to.to_owned()),
+        effective_at: START + ms,
+        cause,
+    };
+    let right = [
+        change("left", 1, None, "middle", 2000, Cause::LateEvent),
+        change("left", 2, Some("middle"), "top", 2000 + DAY, Cause::Elapsed),
+        change("touched", 1, None, "middle", 2000, Cause::LateEvent),
+        change("touched", 2, Some("middle"), "top", 2000, Cause::LateEvent),
+    ];
+    let case = Case { rules: rules.to_owned(), files: vec![events], until: Some(START + 9 * DAY), grace: given::GRACE };
+    let replayed = replay(&case.rules, &[&case.files[0]], case.until, case.grace);
+    assert_eq!(difference(&right, &replayed.changes), None, "the oracle");
+    let found = disagreement(&folder("late-correction"), &case, &right, 0);
+    assert!(found.is_none(), "{}", found.unwrap_or_default());
+}

@@ -39,6 +39,10 @@ pub fn text(plan: &Plan) -> String {
     text
 }
 
+fn counted(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
 /// The events that a segment's conditions look at.
 fn looks_at(plan: &Plan, segment: &Segment) -> String {
     let mut looks = Looks::new();
@@ -138,7 +142,27 @@ mod tests {
 
     #[test]
     fn the_first_rules_keep_half_a_year_of_orders() {
-        check(include_str!("../../config/segments.toml"), expect![[""]]);
+        check(
+            include_str!("../../config/segments.toml"),
+            expect![[r#"
+            rules <version>
+            2 dimensions, 6 segments
+
+            activity
+              new              purchase ever
+              active           purchase 90d
+              promising        purchase 90d
+              dormant          purchase ever
+
+            spend
+              high             purchase 180d, refund 180d
+              low              purchase 180d
+
+            kept of each customer
+              purchase         180d at 1s     count, sum, first, last
+              refund           180d at 1s     count, sum
+        "#]],
+        );
     }
 
     #[test]
@@ -161,6 +185,23 @@ mod tests {
             name = "rest"
             when = 'true'
         "#;
-        check(&rules.replace("\"100\", \"1000\"", "100, 1000"), expect![[""]]);
+        check(
+            &rules.replace("\"100\", \"1000\"", "100, 1000"),
+            expect![[r#"
+            rules <version>
+            1 dimensions, 3 segments
+
+            d
+              fan              purchase.where #1 30d, browse 7d
+              rich             purchase 365d
+              rest             no events
+
+            kept of each customer
+              purchase         365d at 1s     count, sum
+              purchase.where #1 30d at 1s      count
+              browse           7d at 1h       count, category
+              profile          the latest     vip
+        "#]],
+        );
     }
 }

@@ -173,13 +173,13 @@ fn right_rules_are_fine() {
             exit 0
             --- stdout
             rules <version>
-            1 dimensions, 1 segments
+            1 dimension, 1 segment
 
             activity
-              active           purchase 30d
+              active               purchase 30d
 
             kept of each customer
-              purchase         30d at 1s      count
+              purchase             30d at 1s      count
         "#]],
     );
 }
@@ -232,13 +232,13 @@ fn warnings_are_findings() {
             exit 1
             --- stdout
             rules <version>
-            1 dimensions, 1 segments
+            1 dimension, 1 segment
 
             activity
-              active           purchase 30d
+              active               purchase 30d
 
             kept of each customer
-              purchase         30d at 1s      count
+              purchase             30d at 1s      count
             --- stderr
             warning[W0601]: this comparison always holds
              --> segments.toml:6:9
@@ -263,13 +263,13 @@ fn a_service_is_checked_with_its_rules() {
             exit 0
             --- stdout
             rules <version>
-            1 dimensions, 1 segments
+            1 dimension, 1 segment
 
             activity
-              active           purchase 30d
+              active               purchase 30d
 
             kept of each customer
-              purchase         30d at 1s      count
+              purchase             30d at 1s      count
         "#]],
     );
     let wrong = SERVICE.replace("kind = \"purchase\"", "kind = \"purchse\"");

@@ -14,11 +14,12 @@ type Looks = BTreeMap<SeriesId, Span>;
 /// The text, with a line break at its end.
 pub fn text(plan: &Plan) -> String {
     let n_segments: usize = plan.dimensions.iter().map(|dimension| dimension.segments.len()).sum();
-    let mut text = format!("rules {}\n{} dimensions, {n_segments} segments\n", plan.version, plan.dimensions.len());
+    let mut text = format!("rules {}\n", plan.version);
+    let _ = writeln!(text, "{}, {}", counted(plan.dimensions.len(), "dimension"), counted(n_segments, "segment"));
     for dimension in &plan.dimensions {
         let _ = writeln!(text, "\n{}", dimension.name);
         for segment in &dimension.segments {
-            let _ = writeln!(text, "  {:<16} {}", segment.name, looks_at(plan, segment));
+            let _ = writeln!(text, "  {:<20} {}", segment.name, looks_at(plan, segment));
         }
     }
     let _ = writeln!(text, "\nkept of each customer");
@@ -30,11 +31,11 @@ pub fn text(plan: &Plan) -> String {
         } else {
             format!("{} at {}", kept.longest_window, plan.kinds[usize::from(kept.kind.0)].resolution)
         };
-        let _ = writeln!(text, "  {:<16} {reach:<14} {columns}", name(plan, id));
+        let _ = writeln!(text, "  {:<20} {reach:<14} {columns}", name(plan, id));
     }
     let profile: Vec<&str> = plan.profile.iter().map(|id| &*plan.schema.attributes[usize::from(id.0)]).collect();
     if !profile.is_empty() {
-        let _ = writeln!(text, "  {:<16} {:<14} {}", "profile", "the latest", profile.join(", "));
+        let _ = writeln!(text, "  {:<20} {:<14} {}", "profile", "the latest", profile.join(", "));
     }
     text
 }
@@ -145,23 +146,23 @@ mod tests {
         check(
             include_str!("../../config/segments.toml"),
             expect![[r#"
-            rules <version>
-            2 dimensions, 6 segments
+                rules <version>
+                2 dimensions, 6 segments
 
-            activity
-              new              purchase ever
-              active           purchase 90d
-              promising        purchase 90d
-              dormant          purchase ever
+                activity
+                  new                  purchase ever
+                  active               purchase 90d
+                  promising            purchase 90d
+                  dormant              purchase ever
 
-            spend
-              high             purchase 180d, refund 180d
-              low              purchase 180d
+                spend
+                  high                 purchase 180d, refund 180d
+                  low                  purchase 180d
 
-            kept of each customer
-              purchase         180d at 1s     count, sum, first, last
-              refund           180d at 1s     count, sum
-        "#]],
+                kept of each customer
+                  purchase             180d at 1s     count, sum, first, last
+                  refund               180d at 1s     count, sum
+            "#]],
         );
     }
 
@@ -172,7 +173,7 @@ mod tests {
             resolution = "1h"
             [score.money]
             of = 'purchase.sum("365d")'
-            cuts = ["100", "1000"]
+            cuts = [100, 1000]
             [[dimension]]
             name = "d"
             [[dimension.segment]]
@@ -186,22 +187,22 @@ mod tests {
             when = 'true'
         "#;
         check(
-            &rules.replace("\"100\", \"1000\"", "100, 1000"),
+            rules,
             expect![[r#"
-            rules <version>
-            1 dimensions, 3 segments
+                rules <version>
+                1 dimension, 3 segments
 
-            d
-              fan              purchase.where #1 30d, browse 7d
-              rich             purchase 365d
-              rest             no events
+                d
+                  fan                  purchase.where #1 30d, browse 7d
+                  rich                 purchase 365d
+                  rest                 no events
 
-            kept of each customer
-              purchase         365d at 1s     count, sum
-              purchase.where #1 30d at 1s      count
-              browse           7d at 1h       count, category
-              profile          the latest     vip
-        "#]],
+                kept of each customer
+                  purchase             365d at 1s     count, sum
+                  purchase.where #1    30d at 1s      count
+                  browse               7d at 1h       count, category
+                  profile              the latest     vip
+            "#]],
         );
     }
 }

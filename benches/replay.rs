@@ -18,7 +18,8 @@ use dormouse::pipeline::replay::{self, Options, Summary};
 use dormouse::rules::Plan;
 
 const N_EVENTS: u64 = 5_000_000;
-const N_CUSTOMERS: u64 = 500_000;
+/// Of the shop; some 500 000 of them turn up in the file.
+const N_CUSTOMERS: u64 = 650_000;
 /// For the memory of a customer.
 const N_EVENTS_EACH: u64 = 25;
 const N_CUSTOMERS_HELD: u64 = 200_000;
@@ -29,7 +30,7 @@ fn main() {
     let n_bytes = file.metadata().expect("it was just written").len();
     let n_segments: usize = plan.dimensions.iter().map(|dimension| dimension.segments.len()).sum();
     println!("machine      {}, {} cores", cpu_name(), std::thread::available_parallelism().map_or(1, NonZero::get));
-    println!("events       {N_EVENTS} of {} bytes, {N_CUSTOMERS} customers, {n_segments} rules", n_bytes / N_EVENTS);
+    println!("events       {N_EVENTS} of {} bytes, {n_segments} rules", n_bytes / N_EVENTS);
 
     let split = seconds(|| assert_eq!(n_lines(&file), N_EVENTS));
     println!("read, split  {:>10.0} events/s  {split:.2} s", N_EVENTS as f64 / split);
@@ -38,12 +39,14 @@ fn main() {
         let summary = replay(&plan, &file, n_threads);
         let cpu = cpu_seconds() - cpu_before;
         println!(
-            "{n_threads} thread(s)  {:>10.0} events/s  {:.2} s, {:.0} times read and split; {:.0} events per CPU second; {} changes, {} B a customer",
+            "{n_threads} thread(s)  {:>10.0} events/s  {:.2} s, {:.0} times read and split; {:.0} events per CPU second; \
+             {} changes, {} customers of {} B",
             summary.events_per_second(),
             summary.elapsed.as_secs_f64(),
             summary.elapsed.as_secs_f64() / split,
             N_EVENTS as f64 / cpu,
             summary.n_changes,
+            summary.n_customers,
             summary.state_bytes / summary.n_customers,
         );
     }
@@ -67,7 +70,7 @@ fn model(n_customers: u64, n_events: u64) -> Model {
 /// Generated when it is not there yet, under a name that says what it is.
 fn events_file() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
-    let path = folder.join(format!("events-{N_CUSTOMERS}-{N_EVENTS}-v1.jsonl"));
+    let path = folder.join(format!("events-{N_CUSTOMERS}-{N_EVENTS}-v2.jsonl"));
     if !path.exists() {
         let unfinished = folder.join("events.unfinished");
         std::fs::create_dir_all(&folder).expect("target/ can be written");

@@ -107,14 +107,14 @@ fn help_names_the_commands() {
                       [default: text]
 
                   --log <FILTER>
-                      What is logged: LEVEL or TARGET=LEVEL,…; without it RUST_LOG, else what the command needs
+                      What is logged: LEVEL or TARGET=LEVEL,…; without it RUST_LOG, else warn,dormouse=info
         "#]],
     );
 }
 
 #[test]
 fn every_command_has_an_example() {
-    for command in ["demo", "run", "replay", "check", "topics", "generate"] {
+    for command in ["replay", "check", "topics"] {
         let output = dormouse(&[], &[command, "--help"]);
         assert_eq!(output.status.code(), Some(0), "{command}");
         let text = String::from_utf8(output.stdout).expect("text");
@@ -173,13 +173,15 @@ fn right_rules_are_fine() {
             exit 0
             --- stdout
             rules <version>
-            1 dimension, 1 segment
+              activity: active
 
-            activity
-              active               purchase 30d
+            kept of each customer (bytes are estimates)
+              #1 purchase
+                   events of 30d: count; 3 B each
+                   1 B a customer; read by 1 segment
 
-            kept of each customer
-              purchase             30d at 1s      count
+            read by each segment
+              activity.active: 1 comparison, 1 feature of #1
         "#]],
     );
 }
@@ -232,13 +234,15 @@ fn warnings_are_findings() {
             exit 1
             --- stdout
             rules <version>
-            1 dimension, 1 segment
+              activity: active
 
-            activity
-              active               purchase 30d
+            kept of each customer (bytes are estimates)
+              #1 purchase
+                   events of 30d: count; 3 B each
+                   1 B a customer; read by 1 segment
 
-            kept of each customer
-              purchase             30d at 1s      count
+            read by each segment
+              activity.active: 1 comparison, 1 feature of #1
             --- stderr
             warning[W0601]: this comparison always holds
              --> segments.toml:6:9
@@ -263,13 +267,15 @@ fn a_service_is_checked_with_its_rules() {
             exit 0
             --- stdout
             rules <version>
-            1 dimension, 1 segment
+              activity: active
 
-            activity
-              active               purchase 30d
+            kept of each customer (bytes are estimates)
+              #1 purchase
+                   events of 30d: count; 3 B each
+                   1 B a customer; read by 1 segment
 
-            kept of each customer
-              purchase             30d at 1s      count
+            read by each segment
+              activity.active: 1 comparison, 1 feature of #1
         "#]],
     );
     let wrong = SERVICE.replace("kind = \"purchase\"", "kind = \"purchse\"");

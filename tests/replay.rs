@@ -188,8 +188,11 @@ fn compression_and_standard_input_do_not_show() {
     }
 }
 
-/// Lines as they may stand in a file, and whether each is an event.
-fn with_bad_lines(lines: &[String]) -> (Vec<u8>, Vec<(usize, &'static str, Vec<u8>)>) {
+/// Number of the line, reason, bytes.
+type Bad = (usize, &'static str, Vec<u8>);
+
+/// A file of `lines` with bad ones, empty ones and carriage returns among them; and the bad ones.
+fn with_bad_lines(lines: &[String]) -> (Vec<u8>, Vec<Bad>) {
     let bad: [(&str, Vec<u8>); 8] = [
         ("undecodable", b"{\"event_id\":\"evt".to_vec()),
         ("undecodable", b"\xff\xfe\x00 not text".to_vec()),
@@ -215,7 +218,7 @@ fn with_bad_lines(lines: &[String]) -> (Vec<u8>, Vec<(usize, &'static str, Vec<u
         bytes.extend_from_slice(if index % 5 == 0 { b"\r\n" } else { b"\n" });
     }
     // The last line has no end.
-    bytes.truncate(bytes.len() - if (lines.len() - 1) % 5 == 0 { 2 } else { 1 });
+    bytes.truncate(bytes.len() - if (lines.len() - 1).is_multiple_of(5) { 2 } else { 1 });
     (bytes, rejects)
 }
 

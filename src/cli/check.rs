@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::cost;
 use super::exit::Exit;
-use super::keeps;
 use super::output;
 use super::rules::complain;
 use super::service;
@@ -33,7 +33,7 @@ pub fn run(args: Args) -> Exit {
         Ok((plan, warnings)) => {
             complain(&warnings);
             let exit = if warnings.is_empty() { Exit::Fine } else { Exit::Findings };
-            output::write(&keeps::text(&plan), exit)
+            output::write(&summary(&plan), exit)
         }
         Err(diagnostics) => {
             complain(&diagnostics);
@@ -58,4 +58,15 @@ fn is_service(path: &Path) -> bool {
         Some(name.split([']', '.']).next()?.trim().to_owned())
     };
     text.lines().filter_map(section).any(|name| SECTIONS.contains(&name.as_str()))
+}
+
+/// What the rules are, with a line break at its end.
+fn summary(plan: &Plan) -> String {
+    let mut text = format!("rules {}\n", plan.version);
+    for dimension in &plan.dimensions {
+        let names: Vec<&str> = dimension.segments.iter().map(|segment| &*segment.name).collect();
+        text.push_str(&format!("  {}: {}\n", dimension.name, names.join(", ")));
+    }
+    text.push_str(&cost::tables(plan));
+    text
 }

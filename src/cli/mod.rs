@@ -10,12 +10,12 @@
 )]
 
 mod check;
+mod cost;
 mod demo;
 pub mod diagnostics;
 pub mod exit;
 mod fault;
 pub mod generate;
-mod keeps;
 mod output;
 mod paint;
 mod replay;

@@ -60,8 +60,8 @@ mod tests {
     #[test]
     fn a_width_counts_the_text_alone() {
         let on = Paint { is_on: true };
-        assert_eq!(format!("[{:<5}]", on.tone(Tone::Name, "ab")), "[\x1b[36mab   \x1b[0m]");
+        assert_eq!(format!("[{:<5}]", on.tone(Tone::Change, "ab")), "[\x1b[33mab   \x1b[0m]");
         let off = Paint { is_on: false };
-        assert_eq!(format!("[{:<5}]", off.tone(Tone::Name, "ab")), "[ab   ]");
+        assert_eq!(format!("[{:<5}]", off.tone(Tone::Change, "ab")), "[ab   ]");
     }
 }

@@ -274,7 +274,9 @@ fn time(record: &Record<'_>) -> Result<Instant, Reject> {
         Slot::Absent => return Err(Reject::new(Reason::BadTime, "no `time`")),
         Slot::Number(text) => parse_milliseconds(text),
         Slot::Integer(ms) => in_range(Instant(ms)),
-        Slot::Flag(_) | Slot::List(_) | Slot::Object(_) => return Err(slot.is_not("a time", Field::Time.name())),
+        Slot::True | Slot::False | Slot::List(_) | Slot::Object(_) => {
+            return Err(slot.is_not("a time", Field::Time.name()));
+        }
         Slot::Text(text) => parse_rfc3339(text).and_then(in_range),
         Slot::Escaped(_) => slot.text(Field::Time.name())?.as_deref().and_then(parse_rfc3339).and_then(in_range),
     };

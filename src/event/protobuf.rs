@@ -66,7 +66,7 @@ fn read_scalar<'a>(message: &'a [u8], mut value: Slot<'a>) -> Result<Slot<'a>, R
             2 => value = Slot::Number(rest.text(wire_type, "attributes")?),
             3 => {
                 let flag = rest.integer(wire_type, "attributes")?;
-                value = Slot::Flag(flag != Slot::Integer(0));
+                value = if flag == Slot::Integer(0) { Slot::False } else { Slot::True };
             }
             _ => rest.skip(wire_type, tag)?,
         }

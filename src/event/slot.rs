@@ -20,7 +20,9 @@ pub(super) enum Slot<'a> {
     Number(&'a str),
     /// A number that came as binary.
     Integer(i64),
-    Flag(bool),
+    /// Not one variant with a boolean: that would lie beside the tag, and a slot could not be copied word by word.
+    True,
+    False,
     /// A JSON list's text.
     List(&'a str),
     /// A JSON object's text.
@@ -33,8 +35,8 @@ impl<'a> Slot<'a> {
         match raw.as_bytes() {
             [b'"', text @ .., b'"'] if memchr::memchr(b'\\', text).is_none() => Slot::Text(&raw[1..raw.len() - 1]),
             [b'"', ..] => Slot::Escaped(raw),
-            [b't', ..] => Slot::Flag(true),
-            [b'f', ..] => Slot::Flag(false),
+            [b't', ..] => Slot::True,
+            [b'f', ..] => Slot::False,
             [b'[', ..] => Slot::List(raw),
             [b'{', ..] => Slot::Object(raw),
             [b'n', ..] | [] => Slot::Absent,
@@ -57,7 +59,7 @@ impl<'a> Slot<'a> {
         match self {
             Slot::Number(text) => Ok(Some(Cow::Borrowed(text))),
             Slot::Integer(integer) => Ok(Some(Cow::Owned(integer.to_string()))),
-            Slot::Flag(_) | Slot::List(_) | Slot::Object(_) => Err(self.is_not("a decimal", name)),
+            Slot::True | Slot::False | Slot::List(_) | Slot::Object(_) => Err(self.is_not("a decimal", name)),
             Slot::Absent | Slot::Text(_) | Slot::Escaped(_) => self.text(name),
         }
     }
@@ -78,7 +80,8 @@ impl<'a> Slot<'a> {
     pub fn scalar(self, name: &str) -> Result<Scalar<'a>, Reject> {
         match self {
             Slot::Absent => Ok(Scalar::Null),
-            Slot::Flag(flag) => Ok(Scalar::Flag(flag)),
+            Slot::True => Ok(Scalar::Flag(true)),
+            Slot::False => Ok(Scalar::Flag(false)),
             Slot::Text(text) => Ok(Scalar::Text(Cow::Borrowed(text))),
             Slot::Escaped(quoted) => unescape(quoted, name).map(Scalar::Text),
             Slot::Number(_) | Slot::Integer(_) => {
@@ -94,7 +97,7 @@ impl<'a> Slot<'a> {
             Slot::Absent => "absent",
             Slot::Text(_) | Slot::Escaped(_) => "text",
             Slot::Number(_) | Slot::Integer(_) => "a number",
-            Slot::Flag(_) => "a boolean",
+            Slot::True | Slot::False => "a boolean",
             Slot::List(_) => "a list",
             Slot::Object(_) => "an object",
         };
@@ -148,8 +151,8 @@ mod tests {
             (r#""a\"b""#, Slot::Escaped(r#""a\"b""#)),
             (r#""\\""#, Slot::Escaped(r#""\\""#)),
             ("-1.5e3", Slot::Number("-1.5e3")),
-            ("true", Slot::Flag(true)),
-            ("false", Slot::Flag(false)),
+            ("true", Slot::True),
+            ("false", Slot::False),
             ("[1]", Slot::List("[1]")),
             ("{}", Slot::Object("{}")),
         ] {

@@ -3,7 +3,7 @@
 //! The model, in short. Visits start at random moments, evenly over the span. Each is made by a customer who is drawn
 //! evenly and taken with a probability: how active they are by nature, times how much the hour of the day suits them,
 //! and zero before they joined, after they left, and while they are away. (After [`DRAWS_MAX`] draws the last one is
-//! taken, so that a shop of one customer has events too.) A visit has one to eight steps, seconds to minutes apart, each of a kind by
+//! taken, so that a shop of one customer has events too.) A visit has one to four steps, seconds to minutes apart, each of a kind by
 //! its weight; some customers mostly buy, others mostly look. They prefer three categories and, the more loyal they
 //! are, one brand; the price-sensitive ones buy cheaper things, fewer at a time, with coupons. Products have fixed
 //! brands and prices, and low numbers are popular.
@@ -17,7 +17,7 @@ use crate::event::{Instant, Span};
 
 /// After so many draws of a customer the last one is taken.
 const DRAWS_MAX: u32 = 64;
-const STEPS_MEAN_X2: u64 = 9;
+const STEPS_MEAN_X2: u64 = 5;
 pub const N_CATEGORIES: u64 = 24;
 pub const N_PRODUCTS_OF_CATEGORY: u64 = 200;
 pub const N_BRANDS: u64 = 32;
@@ -116,7 +116,7 @@ impl Customer {
 
     /// In eighths: few visit often, most seldom.
     fn activity(&self) -> u64 {
-        1 + self.pick(0, 8).min(self.pick(1, 8)).min(self.pick(2, 12))
+        1 + self.pick(0, 8).min(self.pick(1, 12))
     }
 
     /// In eighths: how much an hour of the day (UTC) suits them.

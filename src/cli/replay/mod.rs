@@ -13,11 +13,9 @@ use std::sync::atomic::AtomicU64;
 
 use super::exit::Exit;
 use super::terminal;
-use crate::config::rules;
 use crate::event::{Instant, Span};
 use crate::pipeline::replay::{self, Error, Options, source};
 use crate::rules::Plan;
-use crate::rules::diagnostic::Diagnostic;
 use crate::rules::units::parse_span;
 
 /// Changes, and with --sort the files, each may take so much memory before they go to temporary files.
@@ -69,16 +67,7 @@ pub fn run(args: Args) -> Exit {
         eprintln!("error: {complaint}");
         return Exit::Usage;
     }
-    let plan = match rules::load(&args.config) {
-        Ok(loaded) => {
-            complain(&loaded.warnings);
-            loaded.plan
-        }
-        Err(diagnostics) => {
-            complain(&diagnostics);
-            return Exit::Usage;
-        }
-    };
+    let Some(plan) = super::rules::load(&args.config) else { return Exit::Usage };
     match args.replay(&Arc::new(plan)) {
         Ok(()) => Exit::Fine,
         // Whoever read the changes has seen enough.
@@ -144,14 +133,6 @@ impl Args {
             sort_bytes_max: SORT_BYTES_MAX,
             n_bytes_read: Arc::new(AtomicU64::new(0)),
         }
-    }
-}
-
-fn complain(diagnostics: &[Diagnostic]) {
-    for diagnostic in diagnostics {
-        let severity = if diagnostic.is_error() { "error" } else { "warning" };
-        let (file, line) = (&diagnostic.place.file.path, diagnostic.place.line());
-        eprintln!("{severity}[{}]: {file}:{line}: {}", diagnostic.code.number(), diagnostic.title);
     }
 }
 

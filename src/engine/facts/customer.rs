@@ -192,12 +192,6 @@ impl Customer {
         &self.slots[index].series
     }
 
-    /// A series already opened by [`Customer::series`].
-    pub fn opened(&self, index: usize) -> &Series {
-        debug_assert!(self.slots[index].is_open);
-        &self.slots[index].series
-    }
-
     /// Adds to a series.
     pub fn fold(
         &mut self,

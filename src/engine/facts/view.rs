@@ -11,7 +11,7 @@ use super::series::{Series, add_sums};
 use super::values::Values;
 use crate::event::{Amount, AttributeId, Instant, Span};
 use crate::rules::calendar::{self, Calendar};
-use crate::rules::plan::{ComparisonId, DimensionId, Feature, FeatureId, Measure, Plan, SeriesId};
+use crate::rules::plan::{ComparisonId, DimensionId, Feature, FeatureId, Measure, Plan, ScoreId, SeriesId};
 use crate::rules::verdict::{Attribute, Facts, Value, Verdict};
 
 /// Looked at most when a comparison is not monotone; a due after that may be early (SPEC 6).
@@ -26,16 +26,25 @@ struct Column {
     values: Vec<i64>,
 }
 
+/// A window of a series, and the column that says what it holds.
+#[derive(Debug, Clone, Copy)]
+struct Lookup {
+    series: usize,
+    column: usize,
+    window: Span,
+}
+
 /// What has been computed for the customer that is open: columns while their facts stay, verdicts while the instant and
 /// the standing stay.
 #[derive(Debug)]
 pub struct Scratch {
-    /// For each feature over a window, its column.
-    of_feature: Vec<u16>,
+    /// For each feature over a window, where it looks.
+    windows: Vec<Option<Lookup>>,
     measures: Vec<(SeriesId, Measure)>,
     columns: Vec<Column>,
     columns_generation: u64,
     verdicts: Vec<(u64, Verdict)>,
+    scores: Vec<(u64, (Instant, Value, Instant))>,
     verdicts_generation: u64,
     counted: Counted,
 }
@@ -43,21 +52,23 @@ pub struct Scratch {
 impl Scratch {
     pub fn new(plan: &Plan) -> Scratch {
         let mut measures: Vec<(SeriesId, Measure)> = Vec::new();
-        let of_feature = plan.features.iter().map(|feature| {
-            let &Feature::Window { series, measure, .. } = feature else { return u16::MAX };
+        let lookup = |feature: &Feature| {
+            let &Feature::Window { series, measure, window } = feature else { return None };
             let known = measures.iter().position(|known| *known == (series, measure));
-            known.unwrap_or_else(|| {
+            let column = known.unwrap_or_else(|| {
                 measures.push((series, measure));
                 measures.len() - 1
-            }) as u16
-        });
-        let of_feature = of_feature.collect();
+            });
+            Some(Lookup { series: usize::from(series.0), column, window })
+        };
+        let windows = plan.features.iter().map(lookup).collect();
         Scratch {
-            of_feature,
+            windows,
             columns: measures.iter().map(|_| Column::default()).collect(),
             measures,
             columns_generation: 1,
             verdicts: vec![(0, Verdict::forever(false)); plan.comparisons.len()],
+            scores: vec![(0, (Instant::NEVER, Value::Absent, Instant::NEVER)); plan.scores.len()],
             verdicts_generation: 1,
             counted: Counted::default(),
         }
@@ -105,13 +116,9 @@ impl Window<'_> {
 
 impl View<'_> {
     fn window(&mut self, feature: FeatureId, at: Instant) -> Window<'_> {
-        let &Feature::Window { series, window, .. } = self.plan.feature(feature) else {
-            unreachable!("only features over windows have columns")
-        };
-        let index = usize::from(series.0);
-        self.customer.series(self.plan, index, self.latest);
-        let column = usize::from(self.scratch.of_feature[usize::from(feature.0)]);
-        let series = self.customer.opened(index);
+        let lookup = self.scratch.windows[usize::from(feature.0)];
+        let Lookup { series, column, window } = lookup.expect("only features over windows have columns");
+        let series = self.customer.series(self.plan, series, self.latest);
         let Scratch { columns, measures, counted, columns_generation, .. } = &mut *self.scratch;
         let cached = &mut columns[column];
         if cached.generation != *columns_generation {
@@ -236,6 +243,15 @@ impl Facts for View<'_> {
 
     fn remember(&mut self, comparison: ComparisonId, verdict: Verdict) {
         self.scratch.verdicts[usize::from(comparison.0)] = (self.scratch.verdicts_generation, verdict);
+    }
+
+    fn remembered_score(&self, score: ScoreId) -> Option<(Instant, Value, Instant)> {
+        let (generation, found) = self.scratch.scores[usize::from(score.0)];
+        (generation == self.scratch.verdicts_generation).then_some(found)
+    }
+
+    fn remember_score(&mut self, score: ScoreId, found: (Instant, Value, Instant)) {
+        self.scratch.scores[usize::from(score.0)] = (self.scratch.verdicts_generation, found);
     }
 }
 

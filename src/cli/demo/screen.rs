@@ -83,9 +83,12 @@ impl Screen {
         if self.bottom.is_hidden() || elapsed < REDRAW {
             return;
         }
-        let n_events = status.n_events();
+        let n_events = status.n_records();
         let per_second = (n_events - self.n_events_drawn) as f64 / elapsed.as_secs_f64();
         (self.drawn, self.n_events_drawn) = (Moment::now(), n_events);
+        if n_events == 0 {
+            return self.bottom.set_message("\nthe broker starts, and the pipeline joins its group …");
+        }
         let left_out = match self.n_left_out {
             0 => String::new(),
             n => format!(" ({n} too fast to show)"),

@@ -82,6 +82,8 @@ fn help_names_the_commands() {
             Usage: dormouse [OPTIONS] <COMMAND>
 
             Commands:
+              demo      See it at work: a year of a real shop in a minute or two, with nothing to install
+              run       Run the service: events in from Kafka, changes out
               replay    Replay events from files and print the changes
               check     Say everything that is wrong with a configuration, and what it does
               topics    Say whether the topics are there and right; make them
@@ -168,11 +170,19 @@ fn right_rules_are_fine() {
         &[("segments.toml", RULES)],
         &["check", "-c", "segments.toml"],
         expect![[r#"
-        exit 0
-        --- stdout
-        rules <version>
-          activity: active
-    "#]],
+            exit 0
+            --- stdout
+            rules <version>
+              activity: active
+
+            kept of each customer (bytes are estimates)
+              #1 purchase
+                   events of 30d: count; 3 B each
+                   1 B a customer; read by 1 segment
+
+            read by each segment
+              activity.active: 1 comparison, 1 feature of #1
+        "#]],
     );
 }
 
@@ -183,26 +193,34 @@ fn wrong_rules_are_shown_with_their_places_and_fixes() {
         &[("segments.toml", &rules)],
         &["check", "-c", "segments.toml"],
         expect![[r#"
-        exit 2
-        --- stderr
-        error[E0106]: [[dimension.segment]] has no `name`
-         --> segments.toml:4:1
-          |
-        4 | [[dimension.segment]]
-          | ^^^^^^^^^^^^^^^^^^^^^
-          |
-          = help: add `name = "active"`
+            exit 2
+            --- stderr
+            error[E0106]: [[dimension.segment]] has no `name`
+             --> segments.toml:4:1
+              |
+            4 | [[dimension.segment]]
+              | ^^^^^^^^^^^^^^^^^^^^^
+              |
+              = help: add `name = "active"`
 
-        error[E0104]: [[dimension.segment]] has no setting `nmae`
-         --> segments.toml:5:1
-          |
-        5 | nmae = "active"
-          | ^^^^ unknown setting
-          |
-          = help: did you mean `name`?
+            error[E0104]: [[dimension.segment]] has no setting `nmae`
+             --> segments.toml:5:1
+              |
+            5 | nmae = "active"
+              | ^^^^ unknown setting
+              |
+              = help: did you mean `name`?
 
-        2 errors
-    "#]],
+            error[E0402]: `purchase` has no feature `cuont`
+             --> segments.toml:6:18
+              |
+            6 | when = 'purchase.cuont("30d") >= 1'
+              |                  ^^^^^ unknown feature
+              |
+              = help: did you mean `count`?
+
+            3 errors
+        "#]],
     );
 }
 
@@ -213,21 +231,29 @@ fn warnings_are_findings() {
         &[("segments.toml", &rules)],
         &["check", "-c", "segments.toml"],
         expect![[r#"
-        exit 1
-        --- stdout
-        rules <version>
-          activity: active
-        --- stderr
-        warning[W0601]: this comparison always holds
-         --> segments.toml:6:9
-          |
-        6 | when = 'purchase.count("30d") >= 0'
-          |         ^^^^^^^^^^^^^^^^^^^^^^^^^^ every customer is like this
-          |
-          = help: mend it, or take it out; `true` is the condition that always holds
+            exit 1
+            --- stdout
+            rules <version>
+              activity: active
 
-        1 warning
-    "#]],
+            kept of each customer (bytes are estimates)
+              #1 purchase
+                   events of 30d: count; 3 B each
+                   1 B a customer; read by 1 segment
+
+            read by each segment
+              activity.active: 1 comparison, 1 feature of #1
+            --- stderr
+            warning[W0601]: this comparison always holds
+             --> segments.toml:6:9
+              |
+            6 | when = 'purchase.count("30d") >= 0'
+              |         ^^^^^^^^^^^^^^^^^^^^^^^^^^ every customer is like this
+              |
+              = help: mend it, or take it out; `true` is the condition that always holds
+
+            1 warning
+        "#]],
     );
 }
 
@@ -238,11 +264,19 @@ fn a_service_is_checked_with_its_rules() {
         &files,
         &["check", "-c", "dormouse.toml"],
         expect![[r#"
-        exit 0
-        --- stdout
-        rules <version>
-          activity: active
-    "#]],
+            exit 0
+            --- stdout
+            rules <version>
+              activity: active
+
+            kept of each customer (bytes are estimates)
+              #1 purchase
+                   events of 30d: count; 3 B each
+                   1 B a customer; read by 1 segment
+
+            read by each segment
+              activity.active: 1 comparison, 1 feature of #1
+        "#]],
     );
     let wrong = SERVICE.replace("kind = \"purchase\"", "kind = \"purchse\"");
     check(

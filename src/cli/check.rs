@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::cost;
 use super::exit::Exit;
 use super::output;
 use super::rules::complain;
@@ -66,5 +67,6 @@ fn summary(plan: &Plan) -> String {
         let names: Vec<&str> = dimension.segments.iter().map(|segment| &*segment.name).collect();
         text.push_str(&format!("  {}: {}\n", dimension.name, names.join(", ")));
     }
+    text.push_str(&cost::tables(plan));
     text
 }

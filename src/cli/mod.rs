@@ -10,14 +10,19 @@
 )]
 
 mod check;
+mod cost;
+mod demo;
 pub mod diagnostics;
 pub mod exit;
 mod fault;
 pub mod generate;
 mod output;
+mod paint;
 mod replay;
 mod rules;
+mod run;
 mod service;
+mod signals;
 pub mod terminal;
 mod topics;
 
@@ -44,6 +49,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// See it at work: a year of a real shop in a minute or two, with nothing to install
+    Demo(demo::Args),
+    /// Run the service: events in from Kafka, changes out
+    Run(run::Args),
     /// Replay events from files and print the changes
     Replay(replay::Args),
     /// Say everything that is wrong with a configuration, and what it does
@@ -63,6 +72,8 @@ pub fn main() -> ExitCode {
         return Exit::Usage.into();
     }
     let exit = match cli.command {
+        Command::Demo(args) => demo::run(args),
+        Command::Run(args) => run::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Check(args) => check::run(args),
         Command::Topics(args) => topics::run(args),

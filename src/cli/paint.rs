@@ -9,8 +9,6 @@ pub enum Tone {
     Strong,
     /// What the eye may skip.
     Faint,
-    Good,
-    Bad,
     Change,
     Name,
 }
@@ -20,8 +18,6 @@ impl Tone {
         match self {
             Tone::Strong => "1",
             Tone::Faint => "2",
-            Tone::Good => "32",
-            Tone::Bad => "31",
             Tone::Change => "33",
             Tone::Name => "36",
         }
@@ -64,8 +60,8 @@ mod tests {
     #[test]
     fn a_width_counts_the_text_alone() {
         let on = Paint { is_on: true };
-        assert_eq!(format!("[{:<5}]", on.tone(Tone::Good, "ab")), "[\x1b[32mab   \x1b[0m]");
+        assert_eq!(format!("[{:<5}]", on.tone(Tone::Change, "ab")), "[\x1b[33mab   \x1b[0m]");
         let off = Paint { is_on: false };
-        assert_eq!(format!("[{:<5}]", off.tone(Tone::Good, "ab")), "[ab   ]");
+        assert_eq!(format!("[{:<5}]", off.tone(Tone::Change, "ab")), "[ab   ]");
     }
 }

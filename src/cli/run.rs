@@ -6,8 +6,7 @@ use std::sync::Arc;
 use super::exit::Exit;
 use super::{service, signals};
 use crate::pipeline::{self, Status, Stop};
-use crate::telemetry;
-use crate::{http, telemetry::metrics};
+use crate::{http, telemetry};
 
 const HELP: &str = "\
 Examples:
@@ -42,9 +41,7 @@ fn serve(checked: service::Checked) -> Result<(), Box<dyn std::error::Error>> {
     let settings = service::pipeline_settings(&checked.service, &checked.plan);
     let plan = Arc::new(checked.plan);
     let exposition = telemetry::install()?;
-    metrics::RULES_INFO.set([&plan.version], 1.0);
     let (status, stop) = (Arc::new(Status::default()), Stop::default());
-    status.set_plan(plan.clone());
     let sources = http::Sources { status: status.clone(), metrics: exposition };
     let server = http::start(checked.service.http.listen, sources)?;
     signals::request_on_signal(&stop)?;
@@ -56,7 +53,7 @@ fn serve(checked: service::Checked) -> Result<(), Box<dyn std::error::Error>> {
         instance = %checked.service.kafka.instance,
         "starting"
     );
-    pipeline::run(settings, plan, status, stop)?;
+    pipeline::run(settings, plan, &status, &stop)?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -59,11 +59,16 @@ impl Board {
             Some(_) => Phase::Live,
         };
         let n_customers = reports.values().map(|report| report.n_customers).sum();
+        let clock = reports.values().map(|report| report.clock).min();
+        let is_settled = Some(n_live) == n_assigned && !reports.values().any(|report| report.has_dues);
         let state_bytes: u64 = reports.values().map(|report| report.state_bytes).sum();
         drop(reports);
         self.status.set_phase(phase);
         self.status.set_shards(n_assigned.unwrap_or(0) as u64, n_live as u64);
         self.status.set_customers(n_customers);
+        if let (Some(clock), true) = (clock, is_settled) {
+            self.status.set_clock(clock);
+        }
         self.status.beat();
         metrics::STATE_BYTES.set([], state_bytes as f64);
         for (dimension, counts) in tools.plan.dimensions.iter().zip(self.status.sizes()) {

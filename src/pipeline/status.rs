@@ -117,7 +117,7 @@ impl Status {
         self.n_events.fetch_add(n, Relaxed);
     }
 
-    /// Counts records that were taken from the inputs and dealt with, whatever became of them.
+    /// Counts records that live shards have dealt with, whatever became of them.
     pub fn add_records(&self, n: u64) {
         self.n_records.fetch_add(n, Relaxed);
     }

@@ -12,6 +12,8 @@ use super::status::Status;
 pub struct Tally {
     /// By kind.
     n_folded: Vec<u64>,
+    /// Since the last [`Tally::tell_progress`].
+    n_records: u64,
     n_duplicates: u64,
     n_unchecked: u64,
     /// By reason, in the order of [`Reason::ALL`].
@@ -22,6 +24,7 @@ impl Tally {
     pub fn new(plan: &Plan) -> Tally {
         Tally {
             n_folded: vec![0; plan.kinds.len()],
+            n_records: 0,
             n_duplicates: 0,
             n_unchecked: 0,
             n_rejects: [0; Reason::ALL.len()],
@@ -29,6 +32,7 @@ impl Tally {
     }
 
     pub fn event(&mut self, kind: KindId, outcome: Outcome) {
+        self.n_records += 1;
         match outcome {
             Outcome::Duplicate => self.n_duplicates += 1,
             Outcome::Unchecked => self.n_unchecked += 1,
@@ -40,7 +44,15 @@ impl Tally {
     }
 
     pub fn reject(&mut self, reason: Reason) {
+        self.n_records += 1;
         self.n_rejects[reason as usize] += 1;
+    }
+
+    /// Says how many records were dealt with, for who waits for that.
+    pub fn tell_progress(&mut self, status: &Status) {
+        if self.n_records > 0 {
+            status.add_records(std::mem::take(&mut self.n_records));
+        }
     }
 
     /// Adds everything to the metrics and begins anew.

@@ -100,6 +100,8 @@ pub struct Report {
     pub is_live: bool,
     pub is_at_end: bool,
     pub clock: Instant,
+    /// Not everyone who is due by the clock was judged yet.
+    pub has_dues: bool,
     pub n_customers: u64,
     pub state_bytes: u64,
     pub sizes: Vec<Vec<u64>>,
@@ -310,6 +312,7 @@ impl Task {
             is_live: self.folding.is_none(),
             is_at_end: self.is_at_end,
             clock: self.shard.clock(),
+            has_dues: self.has_dues,
             n_customers: self.shard.n_customers() as u64,
             state_bytes: self.shard.state_bytes() as u64,
             sizes: self.shard.sizes(),

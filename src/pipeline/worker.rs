@@ -66,6 +66,7 @@ impl Worker {
             for task in self.tasks.values_mut() {
                 is_busy |= task.step(&self.tools, &mut self.tally)? == Step::Busy;
             }
+            self.tally.tell_progress(self.board.status());
             if self.reported.elapsed() >= REPORT_INTERVAL {
                 self.report();
             }

@@ -128,6 +128,18 @@ impl fmt::Display for Within<'_> {
     }
 }
 
+/// In front of a dot, where a number would swallow it.
+struct Selected<'a>(&'a Expr);
+
+impl fmt::Display for Selected<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.node {
+            Node::Number(_) => write!(f, "({})", self.0),
+            _ => write!(f, "{}", Within(self.0, 6)),
+        }
+    }
+}
+
 /// The expression in one canonical spelling: it parses back to the same, and what reads alike is spelled alike.
 impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -137,10 +149,10 @@ impl fmt::Display for Expr {
             Node::Text(text) => write_text(f, text),
             Node::Flag(flag) => write!(f, "{flag}"),
             Node::Name(name) => f.write_str(name),
-            Node::Member { of, name } => write!(f, "{}.{}", Within(of, 6), name.text),
+            Node::Member { of, name } => write!(f, "{}.{}", Selected(of), name.text),
             Node::Call { of, name, arguments } => {
                 if let Some(of) = of {
-                    write!(f, "{}.", Within(of, 6))?;
+                    write!(f, "{}.", Selected(of))?;
                 }
                 write!(f, "{}(", name.text)?;
                 write_joined(f, arguments, ", ", 0)?;
@@ -188,7 +200,7 @@ fn write_sum(f: &mut fmt::Formatter<'_>, terms: &[(bool, Expr)]) -> fmt::Result 
 }
 
 /// In double quotes, with CEL's escapes.
-fn write_text(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+pub(super) fn write_text(f: &mut impl fmt::Write, text: &str) -> fmt::Result {
     f.write_str("\"")?;
     for c in text.chars() {
         match c {

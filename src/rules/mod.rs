@@ -22,5 +22,8 @@ pub mod plan;
 pub mod calendar;
 pub mod verdict;
 
+pub mod cost;
+pub mod shown;
+
 pub use check::compile;
 pub use plan::Plan;

@@ -291,3 +291,141 @@ fn spelling(token: &Token<'_>) -> String {
         Token::Number(_) | Token::Text(_) | Token::End => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::event::Amount;
+    use crate::rules::plan::Relation;
+
+    fn check(text: &str, expected: Expect) {
+        let shown = match parse(text) {
+            Ok(expr) => expr.to_string(),
+            Err(Fault { code, extent, title, label, .. }) => {
+                format!("{} {}..{} {title}: {label}", code.number(), extent.start, extent.end)
+            }
+        };
+        expected.assert_eq(&shown);
+    }
+
+    #[test]
+    fn operators_bind_as_in_cel() {
+        check("a || b && !c == d + e * -f.g", expect!["a || b && !c == d + e * -f.g"]);
+        check("((a || b)) && (c)", expect!["(a || b) && c"]);
+        check("a - (b - c) - d", expect!["a - (b - c) - d"]);
+        check("x in [1, -2 , 'a\"b']", expect![r#"x in [1, -2, "a\"b"]"#]);
+        check(
+            "purchase.where(a=='b').top(brand,\"1d\")>=.6",
+            expect![[r#"purchase.where(a == "b").top(brand, "1d") >= 0.6"#]],
+        );
+        check("!(a)", expect!["!a"]);
+        check("-(1 + 2) * 3", expect!["-(1 + 2) * 3"]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said() {
+        check("", expect!["E0301 0..0 an empty expression: expected a value"]);
+        check("a b", expect!["E0301 2..3 `b` where no name can stand: expected an operator such as `&&`, or the end"]);
+        check("a &&", expect!["E0301 4..4 the expression ends too early: expected a value"]);
+        check("1 < x < 3", expect!["E0301 6..7 a comparison of a comparison: a second comparison"]);
+        check("a.(b)", expect!["E0301 2..3 `(` where it cannot stand: expected a name after the dot"]);
+        check("a.", expect!["E0301 2..2 the expression ends too early: expected a name after the dot"]);
+        check("f(a", expect!["E0301 3..3 the expression ends too early: expected `)`"]);
+        check("a[1]", expect!["E0305 1..2 rules have no `[…]` after a value: "]);
+        check("a = b", expect!["E0305 2..3 `=` does not belong to the language of rules: "]);
+        check("30d", expect!["E0303 0..3 `30d` is not a number of the rules: "]);
+        check("in [1]", expect!["E0301 0..2 `in` where no name can stand: expected a value before `in`"]);
+        check("\"a", expect!["E0302 0..2 a string that does not end: starts here"]);
+    }
+
+    #[test]
+    fn extents_hold_the_parentheses() {
+        let text = "a + (b * c) > d";
+        let expr = parse(text).expect("it is right");
+        let Node::Compare { left, .. } = &expr.node else { unreachable!("it is a comparison") };
+        assert_eq!((left.extent, expr.extent), (Extent::new(0, 11), Extent::new(0, text.len())));
+    }
+
+    fn at(node: Node) -> Expr {
+        Expr { extent: Extent::new(0, 0), node }
+    }
+
+    fn word() -> impl Strategy<Value = Word> {
+        "[a-z_][a-z0-9_]{0,6}"
+            .prop_filter("not a word of the language", |name| !matches!(&**name, "in" | "true" | "false"))
+            .prop_map(|name| Word { extent: Extent::new(0, 0), text: name.into() })
+    }
+
+    fn relation() -> impl Strategy<Value = Relation> {
+        use Relation::*;
+        prop::sample::select(vec![Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual])
+    }
+
+    fn expr() -> impl Strategy<Value = Expr> {
+        let leaf = prop_oneof![
+            (0..=Amount::SUM_LIMIT.0).prop_map(|value| Node::Number(Amount(value))),
+            any::<String>().prop_map(|text| Node::Text(text.into())),
+            any::<bool>().prop_map(Node::Flag),
+            word().prop_map(|word| Node::Name(word.text)),
+        ]
+        .prop_map(at);
+        leaf.prop_recursive(5, 40, 4, |inner| {
+            let parts = prop::collection::vec(inner.clone(), 2..4);
+            let list = prop::collection::vec(inner.clone(), 0..3);
+            let boxed = inner.clone().prop_map(Box::new).boxed();
+            prop_oneof![
+                (boxed.clone(), word()).prop_map(|(of, name)| Node::Member { of, name }),
+                (prop::option::of(boxed.clone()), word(), list.clone()).prop_map(|(of, name, arguments)| Node::Call {
+                    of,
+                    name,
+                    arguments
+                }),
+                list.prop_map(Node::List),
+                boxed.clone().prop_map(Node::Not),
+                boxed.clone().prop_map(Node::Negate),
+                parts.clone().prop_map(Node::Product),
+                parts.clone().prop_map(|terms| Node::Sum(
+                    terms.into_iter().enumerate().map(|(index, term)| (index % 2 == 1, term)).collect()
+                )),
+                (boxed.clone(), relation(), boxed.clone()).prop_map(|(left, relation, right)| Node::Compare {
+                    left,
+                    relation,
+                    right
+                }),
+                (boxed.clone(), boxed).prop_map(|(left, right)| Node::In { left, right }),
+                parts.clone().prop_map(Node::All),
+                parts.prop_map(Node::Any),
+            ]
+            .prop_map(at)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back_the_same(expr in expr()) {
+            let written = expr.to_string();
+            prop_assert_eq!(parse(&written).map_err(|fault| format!("{fault:?} in {written}")), Ok(expr));
+        }
+
+        #[test]
+        fn no_text_is_too_strange(text in any::<String>()) {
+            let _ = parse(&text);
+        }
+
+        #[test]
+        fn no_mixture_of_tokens_is_too_strange(
+            tokens in prop::collection::vec(prop::sample::select(vec![
+                "a", "1", "\"x\"", "(", ")", "[", "]", ",", ".", "&&", "||", "!", "==", "<", "+", "-", "*", "in", "true",
+            ]), 0..30)
+        ) {
+            let text = tokens.join(" ");
+            match parse(&text) {
+                Ok(expr) => prop_assert_eq!(parse(&expr.to_string()).ok(), Some(expr)),
+                Err(fault) => prop_assert!(fault.extent.end <= text.len() && fault.extent.start <= fault.extent.end),
+            }
+        }
+    }
+}

@@ -26,6 +26,10 @@ impl Writer<'_> {
         if self.random.chance(20) {
             return format!("!({})", self.condition(depth - 1));
         }
+        if self.random.chance(8) {
+            let [a, b, c] = [0; 3].map(|_| self.condition(depth - 1));
+            return format!("{a} || !!({b}) &&\n  {c}");
+        }
         let sign = self.random.pick(&[" && ", " || "]);
         let parts: Vec<String> = (0..self.random.between(2, 3)).map(|_| self.condition(depth - 1)).collect();
         format!("({})", parts.join(sign))
@@ -95,14 +99,16 @@ impl Writer<'_> {
         }
     }
 
-    fn duration_expression(&mut self) -> String {
+    pub fn duration_expression(&mut self) -> String {
         let first = self.duration_feature();
-        match self.random.below(12) {
+        match self.random.below(16) {
             0 => format!("{first} + {}", self.duration_feature()),
             1 => format!("{first} - {}", self.duration_feature()),
             2 => format!("{} * {first}", self.random.pick(&["2", "0.3", "0.7", "1.5", "3"])),
             3 => format!("{first} - 2 * {}", self.duration_feature()),
             4 => format!("-{first}"),
+            5 => format!("0.5 * ({first} + {}) - 0.25 * 1.5 * {}", self.duration_feature(), self.duration_feature()),
+            6 => format!("{} * {first}", self.random.pick(&["10000", "0.0001", "0.3333", "-0.5"])),
             _ => first,
         }
     }
@@ -182,6 +188,7 @@ impl Writer<'_> {
             1 | 2 => format!("{first} && {}", self.field(kind)),
             3 => format!("{first} || {}", self.field(kind)),
             4 => format!("!({first} || {}) && {}", self.field(kind), self.field(kind)),
+            5 => format!("{first} || !{} && {}", "(hour < 12)", self.field(kind)),
             _ => first,
         }
     }

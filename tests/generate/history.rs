@@ -27,14 +27,38 @@ struct Told {
     body: String,
 }
 
+/// A customer's id, in one of the ways to write it.
+struct Name(Vec<String>);
+
+impl Name {
+    fn new(number: i64, random: &mut Random) -> Name {
+        Name(match random.below(12) {
+            0 => vec![(1000 + number).to_string(), format!("\"{}\"", 1000 + number)],
+            1 => vec![format!("\"ö{number}\""), format!("\"\\u00f6{number}\"")],
+            _ => vec![format!("\"c{number}\"")],
+        })
+    }
+
+    fn written(&self, random: &mut Random) -> &str {
+        &self.0[random.below(self.0.len())]
+    }
+}
+
 pub fn history(world: &World, random: &mut Random) -> History {
     let mut written = Vec::new();
     let mut n_ids = 0;
-    let n_customers = if world.theme == Theme::Crowd { 1 } else { random.between(1, 6) };
+    let n_customers = match world.theme {
+        Theme::Crowd => 1,
+        Theme::Long => random.between(1, 2),
+        Theme::Many => random.between(60, 250),
+        _ => random.between(1, 6),
+    };
     for number in 0..n_customers {
-        let name = if random.chance(12) { (1000 + number).to_string() } else { format!("\"c{number}\"") };
+        let name = Name::new(number, random);
         let n_events = match world.theme {
             Theme::Crowd => random.between(1080, 1300),
+            Theme::Long => random.between(150, 450),
+            Theme::Many => random.between(1, 6),
             _ => random.pick(&[1, 3, 8, 20, 40, 70]) + random.between(0, 10),
         };
         let mut told: Vec<Told> = Vec::new();
@@ -42,7 +66,7 @@ pub fn history(world: &World, random: &mut Random) -> History {
         for _ in 0..n_events {
             let event = tell(time, &mut n_ids, world, random);
             let at = time + lateness(world, random);
-            write(&event, event.time, at, &name, &mut written, random);
+            write(&event, event.time, at, name.written(random), &mut written, random);
             repeat(&event, at, &name, world, random, &mut written);
             told.push(event);
             time = next_time(time, &told, world, random);
@@ -81,7 +105,7 @@ fn write(event: &Told, time: i64, at: i64, customer: &str, written: &mut Vec<Wri
 fn lateness(world: &World, random: &mut Random) -> i64 {
     let percent = match world.theme {
         Theme::Disorder => 30,
-        Theme::Moves => 15,
+        Theme::Moves | Theme::Long => 15,
         _ => 4,
     };
     if !random.chance(percent) {
@@ -98,11 +122,15 @@ fn lateness(world: &World, random: &mut Random) -> i64 {
 }
 
 /// Duplicates: soon after, or so that the clock stands on the edge of the duplicate window.
-fn repeat(event: &Told, at: i64, customer: &str, world: &World, random: &mut Random, written: &mut Vec<Written>) {
-    let percent = if world.theme == Theme::Disorder { 35 } else { 6 };
+fn repeat(event: &Told, at: i64, name: &Name, world: &World, random: &mut Random, written: &mut Vec<Written>) {
+    let percent = match world.theme {
+        Theme::Disorder => 35,
+        Theme::Crowd | Theme::Long => 2,
+        _ => 6,
+    };
     let window = event.kind.dedup_window;
     while random.chance(percent) {
-        let edge = random.pick(&[-1, 0, 1]);
+        let (edge, customer) = (random.pick(&[-1, 0, 1]), name.written(random));
         let time = match random.below(5) {
             0..2 => event.time,
             2 => event.time + window + edge,
@@ -128,6 +156,10 @@ fn next_time(now: i64, told: &[Told], world: &World, random: &mut Random) -> i64
         return now + random.pick(&[0, 1, 700, SECOND, MINUTE, 10 * MINUTE]) + random.between(0, 20 * MINUTE);
     }
     let edge = random.pick(&[-1, 0, 0, 1]);
+    if world.theme == Theme::Long && random.chance(70) {
+        let longest = random.pick(&[SECOND, MINUTE, HOUR, 12 * HOUR]);
+        return now + random.between(0, longest);
+    }
     let next = match random.below(20) {
         0 => now,
         1 => now + random.between(1, 3),
@@ -135,6 +167,7 @@ fn next_time(now: i64, told: &[Told], world: &World, random: &mut Random) -> i64
         3..5 => now + random.between(1, 3 * HOUR),
         5..7 => now + random.between(HOUR, 5 * DAY),
         7 => now + random.between(DAY, 60 * DAY),
+        8 if random.chance(30) => (now.div_euclid(DAY) + random.between(1, 3)) * DAY + edge,
         8 => midnight(now, random.between(0, 2), world) + edge,
         9..11 => now + random.pick(&world.lengths) + edge,
         11 => {

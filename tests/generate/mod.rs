@@ -1,7 +1,7 @@
 //! Random cases from a seed: rules that are right and histories that sit on their edges. The same seed gives the same case.
 //!
 //! Wider than the given cases: edges of the duplicate window, defaults in filters, currencies, large amounts, odd time
-//! zones, more buckets than a series keeps, several files, lines that are no event.
+//! zones, more buckets than a series keeps, long histories, several files, lines that are no event.
 
 mod condition;
 mod history;
@@ -31,10 +31,11 @@ pub fn case(seed: u64) -> Case {
         6..10 => Theme::Disorder,
         10..12 => Theme::Calendar,
         12..15 => Theme::Money,
-        15..18 => Theme::Moves,
-        18 => Theme::Rejects,
+        15..17 => Theme::Moves,
+        17 => Theme::Rejects,
+        18 => Theme::Long,
         _ if seed % 60 == 59 => Theme::Crowd,
-        _ => Theme::Disorder,
+        _ => Theme::Many,
     };
     let world = World::new(theme, &mut random);
     let rules =

@@ -3,7 +3,11 @@
 use super::random::Random;
 use super::world::{Amount, Kind, SECOND, Theme, World};
 
-const AMOUNTS: [&str; 14] = [
+const AMOUNTS: [&str; 18] = [
+    "1E3",
+    "-0",
+    "\"-0.00025\"",
+    "12.34565000000000000000001",
     "12.5",
     "19.999",
     "\"3.33335\"",
@@ -35,6 +39,8 @@ impl Fields {
     fn sometimes(&mut self, percent: usize, name: &'static str, texts: &[&str], random: &mut Random) {
         if random.chance(percent) {
             self.put(name, quoted(random.pick(texts)));
+        } else if random.chance(3) {
+            self.put(name, "null");
         }
     }
 
@@ -50,7 +56,11 @@ fn quoted(text: &str) -> String {
 
 pub fn written_time(time: i64, random: &mut Random) -> String {
     let moment = jiff::Timestamp::from_millisecond(time).expect("a time in range");
-    match random.below(8) {
+    match random.below(10) {
+        8 => {
+            let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(-9));
+            format!("\"{}\"", moment.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S%.9f%:z"))
+        }
         0 => format!("\"{}\"", moment.strftime("%Y-%m-%dT%H:%M:%S%.3fZ")),
         1 => format!("\"{}987+00:00\"", moment.strftime("%Y-%m-%dT%H:%M:%S%.3f")),
         2 => {
@@ -85,6 +95,9 @@ pub fn body(kind: &Kind, world: &World, random: &mut Random) -> String {
     }
     amounts(&mut fields, kind, world, random);
     attributes(&mut fields, kind, random);
+    if random.chance(4) {
+        fields.put("customer", "null");
+    }
     if random.chance(4) {
         fields.put("note", "[1, {\"amount\": null}, \"\\u00e9\"]");
     }
@@ -192,7 +205,15 @@ fn attributes(fields: &mut Fields, kind: &Kind, random: &mut Random) {
 /// A line that is no event, at about this time.
 pub fn reject(time: i64, random: &mut Random) -> String {
     let long = "x".repeat(300);
-    match random.below(12) {
+    match random.below(18) {
+        12 => format!("[{time}]"),
+        13 => format!("{{\"kind\": \"purchase\", \"customer_id\": \"c0\", \"time\": {time}, \"amount\": \"five\"}}"),
+        14 => format!("{{\"kind\": \"browse\", \"customer_id\": true, \"time\": {time}}}"),
+        15 => format!("{{\"kind\": \"browse\", \"customer_id\": \"c0\", \"time\": {time}}} trailing"),
+        16 => "{\"kind\": \"browse\", \"customer_id\": \"c0\", \"time\": -1}".to_owned(),
+        17 => format!(
+            "{{\"kind\": \"refund\", \"customer_id\": \"c0\", \"time\": {time}, \"amount\": null, \"items\": []}}"
+        ),
         0 => "{\"kind\": \"browse\", \"customer_id\": \"c0\", \"time\": ".to_owned(),
         1 => format!("{{\"kind\": \"browse\", \"time\": {time}}}"),
         2 => format!("{{\"kind\": \"browse\", \"customer_id\": \"\", \"time\": {time}}}"),

@@ -18,7 +18,7 @@ pub fn rules(world: &World, random: &mut Random) -> String {
     }
     let scores: Vec<(String, usize)> =
         (0..random.below(3)).map(|number| score(number, world, random, &mut text)).collect();
-    let n_dimensions = random.between(1, 4);
+    let n_dimensions = if world.theme == Theme::Long { 2 } else { random.between(1, 4) };
     let mut dimensions: Vec<Vec<String>> = Vec::new();
     for number in 0..n_dimensions {
         text.push_str(&format!("\n[[dimension]]\nname = \"d{number}\"\n"));
@@ -50,7 +50,7 @@ fn score(number: usize, world: &World, random: &mut Random, text: &mut String) -
     let mut writer = Writer { world, random, dimensions: &[], own: None, scores: &[] };
     let (of, mut cuts) = if writer.random.chance(40) {
         let cuts: Vec<i64> = (0..writer.random.between(1, 4)).map(|_| writer.some_length()).collect();
-        (writer.duration_feature(), cuts)
+        (writer.duration_expression(), cuts)
     } else {
         let cuts =
             (0..writer.random.between(1, 4)).map(|_| writer.random.pick(&[-20, 1, 2, 3, 5, 8, 10, 50, 100, 250]));
@@ -92,11 +92,11 @@ fn segment(
     let own = (dimensions.len(), names);
     let depth = if moves || random.chance(50) { 1 } else { 3 };
     let mut writer = Writer { world, random, dimensions, own: None, scores };
-    let mut text = format!("\n[[dimension.segment]]\nname = \"{name}\"\nwhen = '{}'\n", writer.condition(depth));
+    let mut text = format!("\n[[dimension.segment]]\nname = \"{name}\"\nwhen = '''{}'''\n", writer.condition(depth));
     if writer.random.chance(if moves { 45 } else { 25 }) {
         writer.own = Some(own);
         let depth = writer.random.below(3);
-        text.push_str(&format!("stay = '{}'\n", writer.condition(depth)));
+        text.push_str(&format!("stay = '''{}'''\n", writer.condition(depth)));
     }
     if random.chance(if moves { 55 } else { 20 }) {
         text.push_str(&format!("min_stay = \"{}\"\n", some_stay(world, random)));

@@ -16,6 +16,10 @@ pub enum Theme {
     Moves,
     /// One customer with more buckets than a series keeps.
     Crowd,
+    /// One or two customers with hundreds of events, some of them late.
+    Long,
+    /// Hundreds of customers with a few events each.
+    Many,
     /// Lines that are no event among the others.
     Rejects,
 }
@@ -99,7 +103,10 @@ const ZONES: [&str; 14] = [
 ];
 
 /// Days on which something happens to the calendar somewhere: clocks change, a leap day, a year's end.
-const STARTS: [&str; 12] = [
+/// The first and the last of them: hardly any earlier or later time is one.
+const STARTS: [&str; 14] = [
+    "1970-01-01",
+    "2098-07-01",
     "2025-03-28",
     "2025-10-24",
     "2025-03-07",
@@ -165,7 +172,7 @@ impl World {
             windows: windows(crowd, random),
             lengths: (0..4).map(|_| random.pick(&LENGTHS)).collect(),
             currencies: if has_currencies { vec!["USD", "GBP", "JPY"] } else { Vec::new() },
-            start: start.as_millisecond() + shift,
+            start: start.as_millisecond() + if day == "1970-01-01" { shift % HOUR } else { shift },
             grace: if random.chance(75) { 5 * SECOND } else { random.pick(&[SECOND, MINUTE, HOUR, DAY]) },
         }
     }

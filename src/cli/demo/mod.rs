@@ -123,7 +123,6 @@ fn plan(path: Option<&Path>) -> Option<Plan> {
 fn play(args: &Args, plan: Arc<Plan>) -> Result<(), Error> {
     let exposition = telemetry::install()?;
     let (status, stop) = (Arc::new(Status::default()), Stop::default());
-    status.set_plan(plan.clone());
     let server = http::start(args.listen, http::Sources { status: status.clone(), metrics: exposition })?;
     signals::request_on_signal(&stop).map_err(Error::Thread)?;
     introduce(args, server.address());
@@ -146,7 +145,7 @@ fn play(args: &Args, plan: Arc<Plan>) -> Result<(), Error> {
     };
     let subscriber = Subscriber::new(&broker.brokers(), CHANGES, N_PARTITIONS)?;
     let (working_status, working_stop) = (status.clone(), stop.clone());
-    let working = spawn("pipeline", &stop, move || pipeline::run(settings, plan, working_status, working_stop))?;
+    let working = spawn("pipeline", &stop, move || pipeline::run(settings, plan, &working_status, &working_stop))?;
     let playing = spawn("shop", &stop, move || player.play(shop::events()))?;
 
     let mut audience = Audience { subscriber, arrivals, latencies: Latencies::default(), screen: Screen::new() };

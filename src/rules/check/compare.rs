@@ -12,7 +12,7 @@ use crate::rules::plan::{Condition, DimensionId, Relation, Test, TextOperand, Un
 impl Checker<'_> {
     /// The comparison at `expr` as a condition, known once however often it is written.
     pub(super) fn test(&mut self, expr: &Expr, test: Test) -> Condition {
-        let text = normalised(&self.excerpt.text()[expr.extent.start..expr.extent.end]);
+        let text = normalised(bare(self.excerpt.text(), expr));
         Condition::Compare(self.catalog.comparison(text.into(), test))
     }
 
@@ -296,6 +296,20 @@ impl Literals {
             Literals::Flags(_) => "truths",
         }
     }
+}
+
+/// The source text of a comparison without parentheses around it.
+fn bare<'a>(source: &'a str, expr: &Expr) -> &'a str {
+    let extent = match &expr.node {
+        Node::Compare { left, right, .. } | Node::In { left, right } => left.extent.to(right.extent),
+        _ => expr.extent,
+    };
+    let mut text = &source[extent.start..extent.end];
+    // No test of one attribute begins with a parenthesis of its own.
+    while let (Node::Member { .. } | Node::Call { .. }, Some(inner)) = (&expr.node, text.strip_prefix('(')) {
+        text = inner.strip_suffix(')').unwrap_or(inner).trim();
+    }
+    text
 }
 
 /// The source text of a comparison on one line: blanks outside of strings are one space, comments are gone.

@@ -7,6 +7,10 @@ use rdkafka::error::KafkaError;
 
 /// Writes one line of librdkafka.
 pub fn line(level: RDKafkaLogLevel, facility: &str, text: &str) {
+    // People's settings go to all our clients, and each needs some of them.
+    if facility == "CONFWARN" && text.contains("will be ignored by this") {
+        return;
+    }
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
             tracing::error!(target: "librdkafka", "{facility}: {text}");

@@ -117,6 +117,9 @@ impl Settings {
 
     /// For publishing as `id`.
     pub fn publisher(&self, id: &str) -> ClientConfig {
+        // librdkafka wants no single answer to take longer than the whole transaction may.
+        let transaction = self.transaction_timeout();
+        let socket = SOCKET_TIMEOUT.min(transaction);
         self.config(
             &[
                 ("linger.ms", "0.5"),
@@ -124,8 +127,8 @@ impl Settings {
                 ("retry.backoff.ms", "1"),
                 ("retry.backoff.max.ms", "5"),
                 ("reconnect.backoff.max.ms", "1000"),
-                ("socket.timeout.ms", &SOCKET_TIMEOUT.as_millis().to_string()),
-                ("transaction.timeout.ms", &TRANSACTION_TIMEOUT.as_millis().to_string()),
+                ("socket.timeout.ms", &socket.as_millis().to_string()),
+                ("transaction.timeout.ms", &transaction.as_millis().to_string()),
             ],
             &[("transactional.id", id), ("enable.idempotence", "true"), ("acks", "all")],
         )
@@ -133,7 +136,7 @@ impl Settings {
 
     /// What a commit may take before its producer is not trusted any more.
     pub fn slow_commit(&self) -> Duration {
-        self.millis("socket.timeout.ms").unwrap_or(SOCKET_TIMEOUT) / 2
+        self.millis("socket.timeout.ms").unwrap_or(SOCKET_TIMEOUT.min(self.transaction_timeout())) / 2
     }
 
     /// How long a transaction may stay open.

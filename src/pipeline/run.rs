@@ -170,9 +170,8 @@ impl Instance {
         let mut told = Moment::now();
         while !stop.is_requested() {
             self.member.poll(POLL)?;
-            if let Ok(Ended { name, outcome }) = self.ended.try_recv() {
-                outcome?;
-                unreachable!("{name} ends only when it is told to");
+            if let Ok(ended) = self.ended.try_recv() {
+                return self.first_failure(ended);
             }
             if told.elapsed() >= TELL_INTERVAL {
                 told = Moment::now();
@@ -180,6 +179,18 @@ impl Instance {
             }
         }
         Ok(())
+    }
+
+    /// A thread has ended although nobody asked it to. One that has nothing left to do, because another failed, may say so
+    /// first.
+    fn first_failure(&self, mut ended: Ended) -> Result<(), Error> {
+        let deadline = Moment::now() + END_TIMEOUT;
+        loop {
+            ended.outcome?;
+            let next = self.ended.recv_deadline(deadline);
+            assert!(next.is_ok(), "{} ended although nobody told it to", ended.name);
+            ended = next.expect("it was just looked at");
+        }
     }
 
     /// Finishes the last epoch (unless something failed), leaves the group, and ends all threads, in bounded time.

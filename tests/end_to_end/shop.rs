@@ -1,0 +1,265 @@
+//! A shop on a real Kafka: its topics, its events, instances of Dormouse that come and go, and what a subscriber sees.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use dormouse::pipeline::Placement;
+use serde_json::Value;
+use testbed::kafka::{Broker, Record};
+
+/// How long anything may take that should come.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A change as far as it must be the same wherever it comes from: customer, sequence, dimension, from, to,
+/// effective_at, cause.
+pub type Change = (String, u64, String, String, String, String, String);
+
+/// Topics of its own on a broker, and a folder with settings and rules.
+pub struct Shop<'b> {
+    pub broker: &'b Broker,
+    pub name: String,
+    pub n_partitions: i32,
+    inputs: Vec<String>,
+    folder: tempfile::TempDir,
+}
+
+impl<'b> Shop<'b> {
+    /// Makes the topics: inputs with timestamps of the log, and what `dormouse topics --create` would make.
+    pub fn open(broker: &'b Broker, name: &str, n_partitions: i32, inputs: &[&str], rules: &str) -> Shop<'b> {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("segments.toml"), rules).expect("written");
+        let inputs: Vec<String> = inputs.iter().map(|input| format!("{name}-{input}")).collect();
+        for input in &inputs {
+            broker.create_topic(input, n_partitions, &[("message.timestamp.type", "LogAppendTime")]);
+        }
+        for output in ["changes", "rejects"] {
+            broker.create_topic(&format!("{name}-{output}"), n_partitions, &[]);
+        }
+        broker.create_topic(&format!("{name}-standing"), n_partitions, &[("cleanup.policy", "compact")]);
+        Shop { broker, name: name.to_owned(), n_partitions, inputs, folder }
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes an instance's settings; `more` is added as it is.
+    fn settings(&self, instance: &str, more: &str) -> PathBuf {
+        let (name, brokers) = (&self.name, self.broker.address());
+        let inputs: String = self.inputs.iter().map(|topic| format!("[[input]]\ntopic = \"{topic}\"\n")).collect();
+        let text = format!(
+            "[kafka]\nbrokers = \"{brokers}\"\ngroup = \"{name}\"\ninstance = \"{instance}\"\n\
+             [kafka.client]\n\"session.timeout.ms\" = 6000\n\"transaction.timeout.ms\" = 5000\n\
+             {inputs}[output]\nchanges = \"{name}-changes\"\nstanding = \"{name}-standing\"\nrejects = \"{name}-rejects\"\n\
+             [http]\nlisten = \"127.0.0.1:0\"\n{more}"
+        );
+        let path = self.folder.path().join(format!("{instance}.toml"));
+        fs::write(&path, text).expect("written");
+        path
+    }
+
+    /// Starts `dormouse run` under a name.
+    pub fn start(&self, instance: &str, more: &str) -> Instance {
+        let path = self.settings(instance, more);
+        let log = self.folder.path().join(format!("{instance}.log"));
+        let stderr = fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log");
+        let child = Command::new(env!("CARGO_BIN_EXE_dormouse"))
+            .args(["run", "-c"])
+            .arg(path)
+            .env_clear()
+            .env("RUST_LOG", std::env::var("RUST_LOG").unwrap_or("warn,dormouse=info".to_owned()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(stderr)
+            .spawn()
+            .expect("the binary starts");
+        Instance { child: Some(child) }
+    }
+
+    /// The name of an input's topic.
+    pub fn topic(&self, input: usize) -> &str {
+        &self.inputs[input]
+    }
+
+    /// Appends events to an input, each where its customer belongs.
+    pub fn produce<'e>(&self, input: usize, events: impl IntoIterator<Item = &'e str>) {
+        let records = events.into_iter().map(|event| self.record(event));
+        self.broker.produce(&self.inputs[input], records);
+    }
+
+    /// An event as a record where its customer belongs.
+    pub fn record(&self, event: &str) -> Record {
+        let customer = customer(event);
+        let partition = Placement::Murmur2.partition(customer.as_bytes(), self.n_partitions as usize);
+        Record::new(partition.expect("murmur2 knows"), customer, event)
+    }
+
+    /// What a read-committed subscriber has seen so far, in order of partition and offset.
+    pub fn changes(&self) -> Vec<Change> {
+        let records = self.broker.read_visible(&format!("{}-changes", self.name));
+        records.iter().map(|record| change(record.text())).collect()
+    }
+
+    /// The rejects that a read-committed subscriber has seen so far.
+    pub fn rejects(&self) -> Vec<Record> {
+        self.broker.read_visible(&format!("{}-rejects", self.name))
+    }
+
+    /// Whether the group has committed every input up to its end.
+    pub fn is_consumed(&self) -> bool {
+        self.inputs.iter().all(|topic| {
+            let committed = self.broker.committed_offsets(&self.name, topic);
+            let marks = self.broker.high_watermarks(topic);
+            committed.iter().zip(marks).all(|(committed, mark)| committed.unwrap_or(0) >= mark)
+        })
+    }
+
+    /// Waits until something holds.
+    pub fn wait_until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let started = Instant::now();
+        while !holds() {
+            assert!(started.elapsed() < PATIENCE, "{what} did not come within {PATIENCE:?}\n{}", self.logs());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Waits until a subscriber has seen at least so many changes that fit, and says which.
+    pub fn wait_for_changes(&self, n: usize, fits: impl Fn(&Change) -> bool) -> Vec<Change> {
+        let mut seen = Vec::new();
+        let started = Instant::now();
+        while seen.len() < n {
+            seen = self.changes();
+            seen.retain(&fits);
+            assert!(
+                started.elapsed() < PATIENCE,
+                "{} of {n} changes came within {PATIENCE:?}\n{}",
+                seen.len(),
+                self.logs()
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        seen
+    }
+
+    /// The logs of all instances.
+    pub fn logs(&self) -> String {
+        let mut all = String::new();
+        for entry in fs::read_dir(self.folder.path()).expect("a folder").flatten() {
+            if entry.path().extension().is_some_and(|extension| extension == "log") {
+                let text = fs::read_to_string(entry.path()).unwrap_or_default();
+                let tail: Vec<&str> = text.lines().rev().take(60).collect();
+                all.push_str(&format!("--- {}\n", entry.path().display()));
+                tail.into_iter().rev().for_each(|line| all.push_str(&format!("{line}\n")));
+            }
+        }
+        all
+    }
+
+    /// What `dormouse replay` says of the same events.
+    pub fn replayed(&self, files: &[Vec<&str>], until: &str) -> Vec<Change> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dormouse"));
+        command.args(["replay", "-c", "segments.toml", "--until", until]).current_dir(self.folder.path());
+        for (number, events) in files.iter().enumerate() {
+            let name = format!("events-{number}.jsonl");
+            let text: String = events.iter().map(|event| format!("{event}\n")).collect();
+            fs::write(self.folder.path().join(&name), text).expect("written");
+            command.arg(name);
+        }
+        let output = command.output().expect("the binary runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).expect("changes are text");
+        text.lines().map(change).collect()
+    }
+}
+
+/// A running instance. Dropped, it is killed.
+pub struct Instance {
+    child: Option<Child>,
+}
+
+impl Instance {
+    fn id(&self) -> String {
+        self.child.as_ref().expect("it runs").id().to_string()
+    }
+
+    /// Sends a signal: `-TERM`, `-STOP`, `-CONT`.
+    pub fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.id()]).status().expect("kill runs");
+        assert!(status.success(), "kill {signal} failed");
+    }
+
+    /// Kills it as a power cut would.
+    pub fn kill9(mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().expect("it can be killed");
+        child.wait().expect("it is our child");
+    }
+
+    /// Asks it to end and waits: its exit code, and how long it took.
+    pub fn terminate(mut self) -> (Option<i32>, Duration) {
+        let asked = Instant::now();
+        self.signal("-TERM");
+        let status = self.child.take().expect("it runs").wait().expect("it is our child");
+        (status.code(), asked.elapsed())
+    }
+
+    /// Waits for it to end by itself: its exit code.
+    pub fn wait(mut self) -> Option<i32> {
+        self.child.take().expect("it runs").wait().expect("it is our child").code()
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+/// The customer that an event names.
+pub fn customer(event: &str) -> String {
+    let event: Value = serde_json::from_str(event).expect("events are JSON");
+    match &event["customer_id"] {
+        Value::String(id) => id.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A change in JSON.
+pub fn change(text: &str) -> Change {
+    let change: Value = serde_json::from_str(text).expect("changes are JSON");
+    let of = |name: &str| change[name].as_str().unwrap_or_default().to_owned();
+    let sequence = change["sequence"].as_u64().expect("a change has a sequence");
+    let cause = change["cause"]["type"].as_str().expect("a change has a cause").to_owned();
+    (of("customer_id"), sequence, of("dimension"), of("from"), of("to"), of("effective_at"), cause)
+}
+
+/// Each customer's changes come in the order of their sequence, from 1, without gaps and without repeats.
+pub fn assert_gapless(changes: &[Change]) {
+    let mut last: BTreeMap<&str, u64> = BTreeMap::new();
+    for (customer, sequence, ..) in changes {
+        let last = last.entry(customer).or_default();
+        let expected = *last + 1;
+        assert_eq!(*sequence, expected, "{customer}: {sequence} comes after {last}");
+        *last = *sequence;
+    }
+}
+
+/// Both say the same, in whatever order customers come.
+pub fn assert_same(found: &[Change], expected: &[Change]) {
+    let sorted = |changes: &[Change]| {
+        let mut sorted = changes.to_vec();
+        sorted.sort();
+        sorted
+    };
+    let (found, expected) = (sorted(found), sorted(expected));
+    if let Some((found, expected)) = found.iter().zip(&expected).find(|(found, expected)| found != expected) {
+        panic!("found    {found:?}\nexpected {expected:?}");
+    }
+    assert_eq!(found.len(), expected.len());
+}

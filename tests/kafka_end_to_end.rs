@@ -1,0 +1,265 @@
+//! The service against a real Kafka, from events in to changes as a read-committed subscriber sees them.
+
+#[path = "end_to_end/shop.rs"]
+mod shop;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use shop::{Shop, assert_gapless, assert_same};
+use testbed::kafka::{Broker, Record};
+
+/// A year of a real shop.
+fn online_retail() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/online-retail.jsonl.zst");
+    let file = std::fs::File::open(path).expect("it stands in the project");
+    let bytes = zstd::decode_all(file).expect("it is Zstandard");
+    String::from_utf8(bytes).expect("it is text")
+}
+
+fn shipped_rules() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/segments.toml");
+    std::fs::read_to_string(path).expect("it stands in the project")
+}
+
+/// Long after the shop's year and before today: whatever becomes due later is the wall clock's business.
+const UNTIL: &str = "2020-01-01T00:00:00Z";
+
+fn is_before_until((.., effective_at, _): &shop::Change) -> bool {
+    effective_at.as_str() < "2020-01-01T00:00:00.000Z"
+}
+
+#[test]
+fn a_year_of_a_shop_gives_the_same_changes_as_a_replay() {
+    let broker = Broker::shared();
+    let text = online_retail();
+    let events: Vec<&str> = text.lines().collect();
+    for n_partitions in [1, 3, 8] {
+        let shop = Shop::open(broker, &format!("year-{n_partitions}"), n_partitions, &["orders"], &shipped_rules());
+        shop.produce(0, events.iter().copied());
+        let expected = shop.replayed(&[events.clone()], UNTIL);
+        assert!(expected.len() > 10_000, "{} changes", expected.len());
+        let instance = shop.start("a", "");
+        let found = shop.wait_for_changes(expected.len(), is_before_until);
+        assert_same(&found, &expected);
+        shop.wait_until("the end of the input", || shop.is_consumed());
+        let (code, took) = instance.terminate();
+        assert_eq!(code, Some(0), "{}", shop.logs());
+        assert!(took < Duration::from_secs(10), "it took {took:?} to end");
+        assert_gapless(&shop.changes());
+    }
+}
+
+#[test]
+fn ten_kills_lose_nothing_and_tell_nothing_twice() {
+    let broker = Broker::shared();
+    let text = online_retail();
+    let events: Vec<&str> = text.lines().collect();
+    let shop = Shop::open(broker, "kills", 3, &["orders"], &shipped_rules());
+    shop.produce(0, events.iter().copied());
+    let expected = shop.replayed(&[events], UNTIL);
+    // Each life is long enough to commit something more than the one before, and is cut at another instant.
+    let mut n_seen = 0;
+    for life in 0..10_u64 {
+        let instance = shop.start("a", "");
+        let goal = (n_seen + 1).min(expected.len());
+        shop.wait_for_changes(goal, |_| true);
+        std::thread::sleep(Duration::from_millis(life * 37 % 190));
+        instance.kill9();
+        n_seen = shop.changes().len();
+    }
+    let instance = shop.start("a", "");
+    let found = shop.wait_for_changes(expected.len(), is_before_until);
+    assert_same(&found, &expected);
+    shop.wait_until("the end of the input", || shop.is_consumed());
+    assert_eq!(instance.terminate().0, Some(0), "{}", shop.logs());
+    assert_gapless(&shop.changes());
+}
+
+/// Customers are new at their first order, and dormant so long after it.
+fn quick_rules(dormant_after: &str) -> String {
+    format!(
+        "[[dimension]]\nname = \"activity\"\n\
+         [[dimension.segment]]\nname = \"active\"\nwhen = 'purchase.count(\"{dormant_after}\") >= 1'\n\
+         [[dimension.segment]]\nname = \"dormant\"\nwhen = 'purchase.count() >= 1'\n"
+    )
+}
+
+fn order(customer: &str, id: &str, time_ms: i64) -> String {
+    format!(r#"{{"event_id":"{id}","kind":"purchase","customer_id":"{customer}","time":{time_ms},"amount":"10"}}"#)
+}
+
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("it is after 1970");
+    i64::try_from(since.as_millis()).expect("it fits")
+}
+
+#[test]
+fn customers_whom_nobody_touches_go_dormant_in_time_on_an_idle_topic() {
+    let broker = Broker::shared();
+    let shop = Shop::open(broker, "idle", 4, &["orders", "other"], &quick_rules("10s"));
+    let instance = shop.start("a", "[time]\ngrace = \"2s\"\n");
+    let start = now_ms();
+    let orders: Vec<String> = (0..200).map(|i| order(&format!("c-{i}"), &format!("o-{i}"), start)).collect();
+    shop.produce(0, orders.iter().map(String::as_str));
+    shop.wait_for_changes(200, |change| change.4 == "active");
+    // Nothing comes any more. Each becomes dormant on the dot; published within grace and a second.
+    let mut latest = 0;
+    shop.wait_until("the last to go dormant", || {
+        let dormant = shop.changes().into_iter().filter(|change| change.4 == "dormant").count();
+        latest = now_ms();
+        dormant == 200
+    });
+    let records = shop.broker.read_committed("idle-changes");
+    for record in records.iter().filter(|record| record.header("dormouse-to") == Some("dormant")) {
+        let (.., effective_at, cause) = shop::change(record.text());
+        let due = effective_at.parse::<jiff::Timestamp>().expect("a time").as_millisecond();
+        assert_eq!((due / 1000 * 1000, cause.as_str()), ((start + 10_000) / 1000 * 1000, "elapsed"));
+        let late = record.timestamp.expect("it has one") - due;
+        assert!((2_000..3_000).contains(&late), "published {late} ms after it became true");
+    }
+    assert!(latest - start < 10_000 + 2_000 + 1_500, "seen {} ms after the orders", latest - start);
+    let (code, took) = instance.terminate();
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(5), "it took {took:?} to end");
+}
+
+#[test]
+fn ten_thousand_mutated_records_disturb_nobody_and_are_all_kept_with_their_reason() {
+    let broker = Broker::shared();
+    let shop = Shop::open(broker, "mutated", 3, &["orders"], &shipped_rules());
+    let text = online_retail();
+    let events: Vec<&str> = text.lines().take(10_000).collect();
+    let expected = shop.replayed(std::slice::from_ref(&events), UNTIL);
+    let producer = broker.producer();
+    let mut n_bad = 0;
+    for (index, event) in events.iter().enumerate() {
+        let record = shop.record(event);
+        let bad = Record {
+            value: Some(mutate(event, index)),
+            headers: vec![("kept".into(), b"x".to_vec())],
+            ..record.clone()
+        };
+        producer.send(shop.topic(0), &bad);
+        producer.send(shop.topic(0), &record);
+        n_bad += 1;
+    }
+    producer.flush();
+    let instance = shop.start("a", "");
+    let found = shop.wait_for_changes(expected.len(), is_before_until);
+    assert_same(&found, &expected);
+    shop.wait_until("the end of the input", || shop.is_consumed());
+    assert_eq!(instance.terminate().0, Some(0));
+
+    let inputs = broker.read_committed(shop.topic(0));
+    let rejects = shop.rejects();
+    assert_eq!(rejects.len(), n_bad);
+    for reject in &rejects {
+        let offset: i64 = reject.header("dormouse-offset").expect("it says where").parse().expect("a number");
+        let origin =
+            inputs.iter().find(|r| r.partition == reject.partition && r.offset == offset).expect("it is there");
+        assert_eq!((&reject.key, &reject.value), (&origin.key, &origin.value));
+        assert_eq!(reject.header("kept"), Some("x"));
+        assert_eq!(reject.header("dormouse-topic"), Some(shop.topic(0)));
+        assert!(reject.header("dormouse-reason").is_some_and(|reason| !reason.is_empty()));
+    }
+}
+
+/// Something that is no event any more: cut, garbled, or with a field that cannot be.
+fn mutate(event: &str, index: usize) -> Vec<u8> {
+    let with = |from: &str, to: &str| event.replacen(from, to, 1).into_bytes();
+    match index % 7 {
+        0 => event.as_bytes()[..event.len() / 2].to_vec(),
+        1 => event.bytes().map(|byte| byte ^ 0x80).collect(),
+        2 => with("\"customer_id\"", "\"nobody\""),
+        3 => with("\"time\"", "\"when\""),
+        4 => with("\"kind\":\"", "\"kind\":\"un"),
+        5 => Vec::new(),
+        _ => with("\"time\":\"20", "\"time\":\"22"),
+    }
+}
+
+/// Orders as they happen, by a producer that goes on until it is told to stop. Says what it produced.
+fn live_orders(shop: &Shop, is_over: &AtomicBool) -> Vec<String> {
+    let producer = shop.broker.producer();
+    let mut events = Vec::new();
+    while !is_over.load(Ordering::Relaxed) {
+        let n = events.len();
+        // Some come often, some seldom; in between they go dormant.
+        let customer = if n % 3 == 0 { n % 7 } else { 7 + n * 31 % 400 };
+        let event = order(&format!("c-{customer}"), &format!("o-{n}"), now_ms());
+        producer.send(shop.topic(0), &shop.record(&event));
+        events.push(event);
+        std::thread::sleep(Duration::from_millis(4));
+    }
+    producer.flush();
+    events
+}
+
+#[test]
+fn shards_that_move_between_instances_are_told_once() {
+    let broker = Broker::shared();
+    let shop = Shop::open(broker, "moves", 4, &["orders"], &quick_rules("2s"));
+    let settings = "[time]\ngrace = \"2s\"\n";
+    let is_over = AtomicBool::new(false);
+    let (events, instances) = std::thread::scope(|scope| {
+        let producing = scope.spawn(|| live_orders(&shop, &is_over));
+        let n_more = |n: usize| {
+            let goal = shop.changes().len() + n;
+            shop.wait_for_changes(goal, |_| true);
+        };
+        let a = shop.start("a", settings);
+        n_more(100);
+        let b = shop.start("b", settings);
+        n_more(300);
+        // One leaves and comes back.
+        assert_eq!(a.terminate().0, Some(0), "{}", shop.logs());
+        n_more(200);
+        let a = shop.start("a", settings);
+        n_more(300);
+        // The other is frozen in the middle of whatever it does, thrown out, and wakes as a zombie.
+        b.signal("-STOP");
+        std::thread::sleep(Duration::from_secs(9));
+        n_more(100);
+        b.signal("-CONT");
+        n_more(300);
+        // And one dies without a word.
+        a.kill9();
+        n_more(50);
+        let a = shop.start("a", settings);
+        n_more(300);
+        is_over.store(true, Ordering::Relaxed);
+        (producing.join().expect("it does not fail"), [a, b])
+    });
+    let until = jiff::Timestamp::from_millisecond(now_ms() + 4_000).expect("it is a time").to_string();
+    let lines: Vec<&str> = events.iter().map(String::as_str).collect();
+    let expected = shop.replayed(&[lines], &until);
+    shop.wait_for_changes(expected.len(), |_| true);
+    let found = shop.changes();
+    assert_gapless(&found);
+    assert_same(&found, &expected);
+    for instance in instances {
+        assert_eq!(instance.terminate().0, Some(0), "{}", shop.logs());
+    }
+    assert_eq!(shop.changes().len(), expected.len());
+}
+
+#[test]
+fn a_customer_in_the_wrong_partition_stops_the_instance_with_both_values() {
+    let broker = Broker::shared();
+    let shop = Shop::open(broker, "misplaced", 3, &["orders"], &quick_rules("1d"));
+    let event = order("c-1", "o-1", now_ms());
+    let mut record = shop.record(&event);
+    let right = record.partition;
+    record.partition = (right + 1) % 3;
+    let wrong = record.partition;
+    broker.produce(shop.topic(0), [record]);
+    let instance = shop.start("a", "");
+    let log = shop.folder().join("a.log");
+    assert_eq!(instance.wait(), Some(3));
+    let said = std::fs::read_to_string(log).expect("it has a log");
+    let expected = format!("customer `c-1` belongs to partition {right} by murmur2 and lies in {wrong}");
+    assert!(said.contains(&expected), "{said}");
+    assert_eq!(shop.changes(), []);
+}

@@ -16,6 +16,7 @@ pub mod diagnostics;
 pub mod exit;
 mod fault;
 pub mod generate;
+mod number;
 mod output;
 mod paint;
 mod replay;

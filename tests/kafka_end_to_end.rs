@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use dormouse::cli::generate::{Kind, Model, write as generate};
 use shop::{Shop, assert_gapless, assert_same};
 use testbed::kafka::{Broker, Record};
 
@@ -49,6 +50,38 @@ fn a_year_of_a_shop_gives_the_same_changes_as_a_replay() {
         assert!(took < Duration::from_secs(10), "it took {took:?} to end");
         assert_gapless(&shop.changes());
     }
+}
+
+#[test]
+fn three_topics_are_taken_as_if_they_were_one_in_order_of_time() {
+    let broker = Broker::shared();
+    let rules = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/rules20.toml"));
+    let start = dormouse::event::Instant(1_577_836_800_000);
+    let model = Model { n_customers: 2_000, n_events: 60_000, seed: 5, kinds: Kind::ALL.to_vec(), start, days: 200 };
+    let mut bytes = Vec::new();
+    generate(&model, &mut bytes).expect("memory takes it");
+    let text = String::from_utf8(bytes).expect("events are text");
+    let mut topics: [Vec<&str>; 3] = Default::default();
+    for event in text.lines() {
+        let kind = serde_json::from_str::<serde_json::Value>(event).expect("events are JSON")["kind"].to_string();
+        let topic = usize::from(kind == "\"browse\"") + 2 * usize::from(kind == "\"search\"");
+        topics[topic].push(event);
+    }
+    assert!(topics.iter().all(|events| events.len() > 1_000));
+
+    let inputs = ["orders", "browsing", "searching"];
+    let shop = Shop::open(broker, "topics", 3, &inputs, &rules.expect("it stands in the project"));
+    for (input, events) in topics.iter().enumerate() {
+        shop.produce(input, events.iter().copied());
+    }
+    let until = "2021-06-01T00:00:00Z";
+    let expected = shop.replayed(&topics, until);
+    assert!(expected.len() > 5_000, "{} changes", expected.len());
+    let instance = shop.start("a", "");
+    let found = shop.wait_for_changes(expected.len(), |(.., effective_at, _)| effective_at.as_str() < until);
+    assert_same(&found, &expected);
+    assert_eq!(instance.terminate().0, Some(0), "{}", shop.logs());
+    assert_gapless(&shop.changes());
 }
 
 #[test]

@@ -137,6 +137,10 @@ impl Publisher {
     pub fn open(settings: &Settings, id: &str, timeout: Duration) -> Result<Publisher, Error> {
         let producer: ThreadedProducer<Context> =
             settings.publisher(id).create_with_context(Context::default()).map_err(Error::Settings)?;
+        // With a connection at hand the coordinator is found at once; without one librdkafka waits before it asks again.
+        if producer.client().fetch_cluster_id(timeout).is_none() {
+            tracing::debug!("no broker is known yet to a new producer");
+        }
         producer.init_transactions(timeout).map_err(|error| match reason(&error) {
             Reason::Fenced(_) => Error::Fenced { id: id.to_owned() },
             other => Error::Transactions { id: id.to_owned(), text: other.to_string() },

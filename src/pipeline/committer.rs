@@ -228,6 +228,10 @@ impl Committer {
     /// A shard is partition N of every input.
     fn check_complete(&self, partitions: &BTreeMap<i32, Vec<String>>) -> Result<(), Error> {
         for (&partition, topics) in partitions {
+            if partition as usize >= self.tools.n_partitions {
+                let (topic, now) = (topics.join(", "), partition as usize + 1);
+                return Err(Error::PartitionsChanged { topic, was: self.tools.n_partitions, now });
+            }
             let of: BTreeSet<&String> = topics.iter().collect();
             if of.len() != self.tools.topics.len() {
                 let (of, wanted) = (topics.clone(), self.tools.topics.clone());

@@ -1,5 +1,6 @@
 //! Measures a replay: 5 M events of 500 000 customers under twenty rules, on one and two threads, beside the time that
-//! merely reading the same file and splitting its lines takes; and the memory of a customer with 25 events.
+//! merely reading the same file and splitting its lines takes; then what each stage costs, and the memory of a customer
+//! with 25 events.
 //!
 //! `cargo bench --bench replay`. The events are generated once into `target/bench/`.
 
@@ -12,7 +13,7 @@ use std::time::Instant;
 
 use dormouse::cli::generate::{self, Kind, Model};
 use dormouse::config::rules;
-use dormouse::engine::Shard;
+use dormouse::engine::{Progress, Shard};
 use dormouse::event::{self, Decoder, Format, Span};
 use dormouse::pipeline::replay::{self, Options, Summary};
 use dormouse::rules::Plan;
@@ -20,7 +21,7 @@ use dormouse::rules::Plan;
 const N_EVENTS: u64 = 5_000_000;
 /// Of the shop; some 500 000 of them turn up in the file.
 const N_CUSTOMERS: u64 = 650_000;
-/// For the memory of a customer.
+/// For the stages and the memory of a customer.
 const N_EVENTS_EACH: u64 = 25;
 const N_CUSTOMERS_HELD: u64 = 200_000;
 
@@ -35,9 +36,9 @@ fn main() {
     let split = seconds(|| assert_eq!(n_lines(&file), N_EVENTS));
     println!("read, split  {:>10.0} events/s  {split:.2} s", N_EVENTS as f64 / split);
     for n_threads in [1, 2] {
-        let cpu_before = cpu_seconds();
+        let cpu_before = process_cpu_seconds();
         let summary = replay(&plan, &file, n_threads);
-        let cpu = cpu_seconds() - cpu_before;
+        let cpu = process_cpu_seconds() - cpu_before;
         println!(
             "{n_threads} thread(s)  {:>10.0} events/s  {:.2} s, {:.0} times read and split; {:.0} events per CPU second; \
              {} changes, {} customers of {} B",
@@ -50,7 +51,7 @@ fn main() {
             summary.state_bytes / summary.n_customers,
         );
     }
-    println!("memory       {} B a customer with {N_EVENTS_EACH} events, ids of 20 bytes", customer_bytes(&plan));
+    stages(&plan);
 }
 
 fn plan() -> Plan {
@@ -114,20 +115,40 @@ fn replay(plan: &Arc<Plan>, file: &Path, n_threads: usize) -> Summary {
     summary
 }
 
-/// All memory that a shard holds, for each customer.
-fn customer_bytes(plan: &Arc<Plan>) -> usize {
+/// What one thread spends on each event, stage by stage, without files; and all memory that a shard then holds for
+/// each customer. In CPU time, so that others on the machine count less.
+fn stages(plan: &Arc<Plan>) {
     let mut lines = Vec::new();
-    let model = model(N_CUSTOMERS_HELD, N_CUSTOMERS_HELD * N_EVENTS_EACH);
-    generate::write(&model, &mut lines).expect("memory takes it");
+    let n_events = N_CUSTOMERS_HELD * N_EVENTS_EACH;
+    generate::write(&model(N_CUSTOMERS_HELD, n_events), &mut lines).expect("memory takes it");
+    let lines: Vec<&[u8]> = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
     let decoder = Decoder::new(&plan.schema);
     let mut shard = Shard::new(plan.clone());
-    let mut changes = Vec::new();
-    for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        let event = decoder.decode(Format::Json, line, None).expect("generated events are good");
-        shard.apply(&event, event.time - Span(5_000), &mut changes);
+    let (mut clock, mut changes, mut n_changes, mut n_judged) = (event::Instant(i64::MIN), Vec::new(), 0, 0_u64);
+    let mut spent = [0.0; 3];
+    for block in lines.chunks(16_384) {
+        let start = thread_cpu_seconds();
+        let decoded = block.iter().map(|line| decoder.decode(Format::Json, line, None));
+        let events: Vec<_> = decoded.map(|event| event.expect("generated events are good")).collect();
+        let decoded = thread_cpu_seconds();
+        for event in &events {
+            clock = clock.max(event.time - Span(5_000));
+            shard.apply(event, clock, &mut changes);
+        }
+        let applied = thread_cpu_seconds();
+        while shard.advance(clock, 1, &mut changes) == Progress::More {
+            n_judged += 1;
+        }
+        n_changes += changes.len();
         changes.clear();
+        let parts = [decoded - start, applied - decoded, thread_cpu_seconds() - applied];
+        spent.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
     }
-    shard.state_bytes() / shard.n_customers()
+    let [decode, apply, advance] = spent.map(|seconds| seconds * 1e9 / n_events as f64);
+    println!("an event     {decode:.0} ns to decode, {apply:.0} to apply, {advance:.0} for what time brings (CPU)");
+    println!("             {n_judged} judgements by time, {n_changes} changes, of {n_events} events");
+    let bytes = shard.state_bytes() / shard.n_customers();
+    println!("memory       {bytes} B a customer with {N_EVENTS_EACH} events, ids of 20 bytes");
 }
 
 fn seconds(work: impl FnOnce()) -> f64 {
@@ -136,12 +157,18 @@ fn seconds(work: impl FnOnce()) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-/// What all threads of this process used so far.
-fn cpu_seconds() -> f64 {
+/// What all threads of this process used so far, those that have ended too.
+fn process_cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // After the name in parentheses: state is field 3, user and system time are 14 and 15, in hundredths.
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
     fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
+/// What this thread used so far, to the nanosecond.
+fn thread_cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    stat.split_whitespace().next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or_default() / 1e9
 }
 
 fn cpu_name() -> String {

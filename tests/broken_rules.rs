@@ -158,6 +158,18 @@ fn broken_files_are_refused_with_their_places() {
     assert!(n_refused > 800, "only {n_refused} of {} mutations broke something", n_refused + n_taken);
 }
 
+proptest::proptest! {
+    #[test]
+    fn no_text_is_too_strange(text in proptest::prelude::any::<String>(), when in "[a-z0-9(){}.,\"'!&|<>=*+ -]{0,60}") {
+        for text in [text, judged(&when), format!("[[dimension]]\nname = \"d\"\n{when}")] {
+            match load_text("segments.toml", &text) {
+                Ok(loaded) => assert_places(&text, &loaded.warnings),
+                Err(diagnostics) => assert_places(&text, &diagnostics),
+            }
+        }
+    }
+}
+
 /// The codes and lines that a file is refused with.
 fn codes(text: &str) -> String {
     let diagnostics = load_text("segments.toml", text).expect_err("it is broken");

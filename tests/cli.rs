@@ -107,7 +107,7 @@ fn help_names_the_commands() {
                       [default: text]
 
                   --log <FILTER>
-                      What is logged: LEVEL or TARGET=LEVEL,…; without it RUST_LOG, else warn,dormouse=info
+                      What is logged: LEVEL or TARGET=LEVEL,…; without it RUST_LOG, else what the command needs
         "#]],
     );
 }

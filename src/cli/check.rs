@@ -1,5 +1,6 @@
 //! `dormouse check`: everything that is wrong with a configuration at once, and what it would do. Starts nothing.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::cost;
@@ -7,7 +8,7 @@ use super::exit::Exit;
 use super::output;
 use super::rules::complain;
 use super::service;
-use crate::config::rules;
+use crate::config::{document, rules};
 use crate::rules::Plan;
 use crate::rules::diagnostic::Diagnostic;
 
@@ -52,7 +53,11 @@ fn check(path: &Path) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagnostic>> {
 /// A file with a section that only the service has. Looks at lines, so that it also knows a file that is not TOML.
 fn is_service(path: &Path) -> bool {
     const SECTIONS: [&str; 8] = ["kafka", "input", "output", "rules", "time", "state", "http", "shutdown"];
-    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let mut text = String::new();
+    if let Ok(file) = std::fs::File::open(path) {
+        // What cannot be read is said by who loads it.
+        let _ = file.take(document::BYTES_MAX).read_to_string(&mut text);
+    }
     let section = |line: &str| {
         let name = line.trim_start().strip_prefix('[')?.trim_start_matches('[');
         Some(name.split([']', '.']).next()?.trim().to_owned())

@@ -16,6 +16,7 @@ pub mod diagnostics;
 pub mod exit;
 mod fault;
 pub mod generate;
+mod number;
 mod output;
 mod paint;
 mod replay;
@@ -40,7 +41,7 @@ struct Cli {
     /// How the log on standard error looks
     #[arg(long, global = true, value_enum, default_value = "text", help_heading = "Log")]
     log_format: logging::Format,
-    /// What is logged: LEVEL or TARGET=LEVEL,…; without it RUST_LOG, else warn,dormouse=info
+    /// What is logged: LEVEL or TARGET=LEVEL,…; without it RUST_LOG, else what the command needs
     #[arg(long, global = true, value_name = "FILTER", help_heading = "Log")]
     log: Option<String>,
     #[command(subcommand)]
@@ -63,11 +64,21 @@ enum Command {
     Generate(generate::Args),
 }
 
+impl Command {
+    /// What is logged unless somebody says otherwise.
+    fn log_filter(&self) -> &'static str {
+        match self {
+            Command::Run(_) => logging::SERVICE_FILTER,
+            _ => logging::PEOPLE_FILTER,
+        }
+    }
+}
+
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     fault::install();
     let cli = Cli::parse();
-    if let Err(error) = logging::install(cli.log_format, cli.log.as_deref()) {
+    if let Err(error) = logging::install(cli.log_format, cli.log.as_deref(), cli.command.log_filter()) {
         eprintln!("error: {error}");
         return Exit::Usage.into();
     }

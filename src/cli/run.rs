@@ -30,8 +30,8 @@ pub fn run(args: Args) -> Exit {
     match serve(checked) {
         Ok(()) => Exit::Fine,
         Err(error) => {
-            tracing::error!("{error}");
-            eprintln!("error: {error}");
+            // The log stands on standard error, and a reader of JSON wants nothing else there.
+            tracing::error!("ended: {error}");
             Exit::World
         }
     }

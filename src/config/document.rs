@@ -1,6 +1,7 @@
 //! A TOML file whose every key and value knows its place. Asks for settings by name and type, and collects what is
 //! wrong: what is missing, of another type, or not known. Knows no particular file's settings.
 
+use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,12 +26,15 @@ pub fn read(path: &Path) -> Result<Arc<SourceFile>, Diagnostic> {
         nowhere(Code::Unreadable, format!("cannot read {shown}: {error}"))
             .help("is the path right, and may it be read?")
     };
-    let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
-    if bytes > BYTES_MAX {
-        let title = format!("{shown} has {bytes} bytes");
-        return Err(nowhere(Code::TooLarge, title).help(format!("a configuration has at most {BYTES_MAX} bytes")));
+    // Of a file without an end, too, no more is read than is taken.
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    file.take(BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > BYTES_MAX {
+        let title = format!("{shown} has more than {BYTES_MAX} bytes");
+        return Err(nowhere(Code::TooLarge, title).help("a configuration is smaller: was another file meant?"));
     }
-    match String::from_utf8(std::fs::read(path).map_err(unreadable)?) {
+    match String::from_utf8(bytes) {
         Ok(text) => Ok(SourceFile::new(shown, text)),
         Err(error) => {
             let at = error.utf8_error().valid_up_to();

@@ -7,7 +7,7 @@
     reason = "reads files of configuration and what the process was started with"
 )]
 
-mod document;
+pub mod document;
 mod quantity;
 mod settings;
 

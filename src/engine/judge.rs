@@ -2,6 +2,7 @@
 //! later instant at which any outcome can differ.
 
 use super::change::{Cause, Change, Evidence};
+use super::dependence::{Dependence, DimensionSet};
 use super::evidence;
 use super::facts::customer::{Cooldowns, Standpoint};
 use super::facts::view::View;
@@ -9,28 +10,58 @@ use crate::event::Instant;
 use crate::rules::plan::{Condition, DimensionId, Segment, SegmentId};
 use crate::rules::verdict::{self, Verdict};
 
+/// What the rules say about judging, beside the conditions themselves.
+#[derive(Debug)]
+pub struct Terms {
+    pub cooldowns: Cooldowns,
+    pub dependence: Dependence,
+}
+
 /// Where and when, for one judgement.
 #[derive(Debug, Clone, Copy)]
 pub struct Occasion {
     pub at: Instant,
     pub cause: Cause,
+    /// Dimensions that read what an event changed.
+    pub touched: DimensionSet,
+    /// When the customer was due before this.
+    pub due: Instant,
+}
+
+impl Occasion {
+    /// Time has come to the customer's due.
+    pub fn elapsed(due: Instant) -> Occasion {
+        Occasion { at: due, cause: Cause::Elapsed, touched: DimensionSet::NONE, due }
+    }
 }
 
 /// Judges an open customer; returns when they are due next.
-pub fn judge(view: &mut View, cooldowns: &Cooldowns, occasion: Occasion, out: &mut Vec<Change>) -> Instant {
+///
+/// A dimension is looked at when an event or an earlier move touched what it reads, or when its bound has come. The
+/// old due is a bound of every dimension too, and exact where the stored one is cut to the hour.
+pub fn judge(view: &mut View, terms: &Terms, occasion: Occasion, out: &mut Vec<Change>) -> Instant {
+    let Terms { cooldowns, dependence } = terms;
     view.scratch.forget_verdicts();
+    let mut touched = occasion.touched;
     let mut due = Instant::NEVER;
     for index in 0..view.plan.dimensions.len() {
+        let bound = view.customer.bounds[index].max(occasion.due);
+        if bound > occasion.at && !touched.contains(index) {
+            due = due.min(bound);
+            continue;
+        }
         let dimension = DimensionId(index as u8);
         let mut is_first_look = true;
         loop {
             let (target, until) = target(view, cooldowns, dimension, occasion, is_first_look);
             let current = view.customer.standpoints[index].segment();
             if target == current {
+                view.customer.bounds[index] = until;
                 due = due.min(until);
                 break;
             }
             move_to(view, cooldowns, (dimension, target), occasion, out);
+            touched.add(dependence.on_dimension(index));
             is_first_look = false;
         }
     }
@@ -41,12 +72,14 @@ pub fn judge(view: &mut View, cooldowns: &Cooldowns, occasion: Occasion, out: &m
 /// once after `at`.
 pub fn next_due(view: &mut View, cooldowns: &Cooldowns, at: Instant) -> Instant {
     view.scratch.forget_verdicts();
-    let occasion = Occasion { at, cause: Cause::Elapsed };
+    let occasion = Occasion::elapsed(at);
     let mut due = Instant::NEVER;
     for index in 0..view.plan.dimensions.len() {
         let (target, until) = target(view, cooldowns, DimensionId(index as u8), occasion, true);
         let stays = target == view.customer.standpoints[index].segment();
-        due = due.min(if stays { until } else { Instant(at.0 + 1) });
+        let bound = if stays { until } else { Instant(at.0 + 1) };
+        view.customer.bounds[index] = bound;
+        due = due.min(bound);
     }
     due
 }
@@ -56,7 +89,7 @@ fn target(
     view: &mut View,
     cooldowns: &Cooldowns,
     dimension: DimensionId,
-    Occasion { at, cause }: Occasion,
+    Occasion { at, cause, .. }: Occasion,
     is_first_look: bool,
 ) -> (Option<SegmentId>, Instant) {
     let plan = view.plan;
@@ -128,7 +161,7 @@ fn move_to(
     view: &mut View,
     cooldowns: &Cooldowns,
     (dimension, target): (DimensionId, Option<SegmentId>),
-    Occasion { at, cause }: Occasion,
+    Occasion { at, cause, .. }: Occasion,
     out: &mut Vec<Change>,
 ) {
     let index = usize::from(dimension.0);

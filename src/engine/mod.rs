@@ -4,6 +4,7 @@
 mod arena;
 mod change;
 mod dedup;
+mod dependence;
 mod evidence;
 mod facts;
 mod filter;

@@ -11,12 +11,13 @@ use hashbrown::HashTable;
 use super::arena::{Arena, Block};
 use super::change::{Cause, Change, Outcome, Progress, Standing};
 use super::dedup::{self, Dedup, Seniority};
+use super::dependence::{Dependence, DimensionSet};
 use super::facts::customer::{Cooldowns, Customer, Standpoint};
 use super::facts::series::Entry;
 use super::facts::view::{Scratch, View};
 use super::fold::Folder;
 use super::intern::Interner;
-use super::judge::{self, Occasion};
+use super::judge::{self, Occasion, Terms};
 use super::varint::Reader;
 use super::wheel::{Links, Records, Wheel};
 use crate::event::{Event, Instant};
@@ -53,7 +54,7 @@ const LONG_AGO: Instant = Instant(i64::MIN);
 pub struct Shard {
     plan: Arc<Plan>,
     calendar: Calendar,
-    cooldowns: Cooldowns,
+    terms: Terms,
     clock: Instant,
     index: HashTable<u32>,
     records: RecordList,
@@ -78,7 +79,7 @@ impl Shard {
         let sizes = plan.dimensions.iter().map(|dimension| vec![0; dimension.segments.len() + 1]).collect();
         Shard {
             calendar: Calendar::new(&plan.zone),
-            cooldowns: Cooldowns::new(&plan),
+            terms: Terms { cooldowns: Cooldowns::new(&plan), dependence: Dependence::new(&plan) },
             clock: LONG_AGO,
             index: HashTable::new(),
             records: RecordList::default(),
@@ -126,11 +127,15 @@ impl Shard {
         while record.due < event.time || record.due <= self.clock {
             self.judge_due(&mut record, out);
         }
-        self.fold_open(event, record.latest);
-        let cause = if event.time < record.latest { Cause::LateEvent } else { Cause::Event };
+        let touched = self.fold_open(event, record.latest);
         let at = event.time.max(record.latest);
+        let occasion = match event.time < record.latest {
+            // Its first look is not bound by `min_stay`, so nothing is certain.
+            true => Occasion { at, cause: Cause::LateEvent, touched: DimensionSet::ALL, due: record.due },
+            false => Occasion { at, cause: Cause::Event, touched, due: record.due },
+        };
         record.latest = at;
-        self.judge_open(&mut record, Occasion { at, cause }, out);
+        self.judge_open(&mut record, occasion, out);
         while record.due <= self.clock {
             self.judge_due(&mut record, out);
         }
@@ -183,7 +188,9 @@ impl Shard {
             let since = place.since.unwrap_or(Instant::NEVER);
             self.open.standpoints[dimension] = Standpoint::new(place.segment, since);
             for (segment, left) in &place.left {
-                if let Some(number) = self.cooldowns.of(crate::rules::plan::DimensionId(dimension as u8), *segment) {
+                if let Some(number) =
+                    self.terms.cooldowns.of(crate::rules::plan::DimensionId(dimension as u8), *segment)
+                {
                     self.open.left[number] = *left;
                 }
             }
@@ -206,7 +213,7 @@ impl Shard {
                 scratch: &mut self.scratch,
                 latest: record.latest,
             };
-            record.due = judge::next_due(&mut view, &self.cooldowns, record.latest);
+            record.due = judge::next_due(&mut view, &self.terms.cooldowns, record.latest);
             self.close(index, record);
         }
     }
@@ -214,8 +221,8 @@ impl Shard {
     pub fn standing(&self, customer: &str) -> Option<Standing> {
         let index = self.find(hash_of(customer), customer)?;
         let mut open = Customer::default();
-        open.open(&self.plan, &self.cooldowns, self.arena.bytes(self.records.0[index as usize].block));
-        Some(open.standing(&self.plan, &self.cooldowns))
+        open.open(&self.plan, &self.terms.cooldowns, self.arena.bytes(self.records.0[index as usize].block));
+        Some(open.standing(&self.plan, &self.terms.cooldowns))
     }
 
     pub fn n_customers(&self) -> usize {
@@ -259,7 +266,7 @@ impl Shard {
             return index;
         }
         self.scratch.forget_facts();
-        self.open.open_new(&self.plan, &self.cooldowns, customer);
+        self.open.open_new(&self.plan, &self.terms.cooldowns, customer);
         let index = u32::try_from(self.records.0.len()).expect("a shard has fewer than 2^32 customers");
         // The block has to hold the id before the directory may look at it again.
         self.encoded.clear();
@@ -276,7 +283,7 @@ impl Shard {
     fn open_at(&mut self, index: u32) {
         self.scratch.forget_facts();
         let block = self.arena.bytes(self.records.0[index as usize].block);
-        self.open.open(&self.plan, &self.cooldowns, block);
+        self.open.open(&self.plan, &self.terms.cooldowns, block);
     }
 
     fn now_of(&self, index: u32) -> Now {
@@ -284,10 +291,10 @@ impl Shard {
         Now { due, latest }
     }
 
-    fn fold_open(&mut self, event: &Event, latest: Instant) {
-        let Shard { plan, calendar, names, entry, open, scratch, .. } = self;
-        Folder { plan, calendar, names, entry }.fold(open, event, latest);
+    fn fold_open(&mut self, event: &Event, latest: Instant) -> DimensionSet {
+        let Shard { plan, calendar, names, entry, open, scratch, terms, .. } = self;
         scratch.forget_facts();
+        Folder { plan, calendar, names, entry, dependence: &terms.dependence }.fold(open, event, latest)
     }
 
     fn judge_open(&mut self, now: &mut Now, occasion: Occasion, out: &mut Vec<Change>) {
@@ -299,7 +306,7 @@ impl Shard {
             scratch: &mut self.scratch,
             latest: now.latest,
         };
-        now.due = judge::judge(&mut view, &self.cooldowns, occasion, out);
+        now.due = judge::judge(&mut view, &self.terms, occasion, out);
         assert!(now.due > occasion.at, "the next due is later than the judgement");
         if out.len() > n_before {
             now.latest = now.latest.max(occasion.at);
@@ -307,8 +314,7 @@ impl Shard {
     }
 
     fn judge_due(&mut self, now: &mut Now, out: &mut Vec<Change>) {
-        let occasion = Occasion { at: now.due, cause: Cause::Elapsed };
-        self.judge_open(now, occasion, out);
+        self.judge_open(now, Occasion::elapsed(now.due), out);
     }
 
     /// Puts the open customer back.

@@ -28,6 +28,15 @@ impl<'a> Reader<'a> {
 
     #[inline]
     pub fn get(&mut self) -> u64 {
+        // Most are short.
+        if let [byte @ 0..0x80, rest @ ..] = self.rest {
+            self.rest = rest;
+            return u64::from(*byte);
+        }
+        self.get_long()
+    }
+
+    fn get_long(&mut self) -> u64 {
         let mut value = 0;
         let mut shift = 0;
         loop {

@@ -46,7 +46,7 @@ impl Subscriber {
             .set("enable.auto.commit", "false")
             .set("isolation.level", "read_committed")
             .set("auto.offset.reset", "error")
-            .set("fetch.wait.max.ms", "20")
+            .set("fetch.wait.max.ms", "5")
             .create()
             .map_err(|source| Error::Start { brokers: brokers.to_owned(), source })?;
         let failed = |source| Error::Read { topic: topic.to_owned(), source };

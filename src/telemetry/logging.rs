@@ -5,8 +5,10 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
-/// What is logged when neither `--log` nor `RUST_LOG` says anything.
-const DEFAULT_FILTER: &str = "warn,dormouse=info";
+/// What a service logs when neither `--log` nor `RUST_LOG` says anything.
+pub const SERVICE_FILTER: &str = "warn,dormouse=info";
+/// What a command for people logs then: its own output says the rest.
+pub const PEOPLE_FILTER: &str = "warn";
 
 /// How the log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -25,9 +27,9 @@ pub struct Error {
     source: ParseError,
 }
 
-/// Starts the log: `argument`, else `RUST_LOG`, else warnings and what Dormouse tells. Must be called once.
-pub fn install(format: Format, argument: Option<&str>) -> Result<(), Error> {
-    let filter = filter(argument, std::env::var("RUST_LOG").ok().as_deref())?;
+/// Starts the log: `argument`, else `RUST_LOG`, else `default`. Must be called once.
+pub fn install(format: Format, argument: Option<&str>, default: &str) -> Result<(), Error> {
+    let filter = filter(argument, std::env::var("RUST_LOG").ok().as_deref(), default)?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         Format::Json => log.json().flatten_event(true).init(),
@@ -36,11 +38,11 @@ pub fn install(format: Format, argument: Option<&str>) -> Result<(), Error> {
     Ok(())
 }
 
-fn filter(argument: Option<&str>, environment: Option<&str>) -> Result<EnvFilter, Error> {
+fn filter(argument: Option<&str>, environment: Option<&str>, default: &str) -> Result<EnvFilter, Error> {
     let (origin, text) = match (argument, environment) {
         (Some(text), _) => ("--log", text),
         (None, Some(text)) if !text.is_empty() => ("RUST_LOG", text),
-        _ => ("the default", DEFAULT_FILTER),
+        _ => ("the default", default),
     };
     EnvFilter::try_new(text).map_err(|source| Error { origin, source })
 }
@@ -56,7 +58,7 @@ mod tests {
 
     #[test]
     fn the_argument_wins_over_the_environment() {
-        let said = |argument, environment| filter(argument, environment).map(|f| f.to_string());
+        let said = |argument, environment| filter(argument, environment, SERVICE_FILTER).map(|f| f.to_string());
         assert_eq!(said(Some("debug"), Some("error")).expect("a level is a filter"), "debug");
         assert_eq!(said(None, Some("error")).expect("a level is a filter"), "error");
         assert_eq!(said(None, None).expect("the default is a filter"), "dormouse=info,warn");
@@ -64,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_wrong_filter_names_where_it_came_from() {
-        let error = filter(Some("dormouse=loud"), None).expect_err("loud is no level");
+        let error = filter(Some("dormouse=loud"), None, SERVICE_FILTER).expect_err("loud is no level");
         assert!(error.to_string().starts_with("--log is not a log filter"), "{error}");
     }
 }

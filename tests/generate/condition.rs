@@ -10,8 +10,15 @@ pub struct Writer<'a> {
     pub dimensions: &'a [Vec<String>],
     /// In `stay`: the own dimension's number and segments.
     pub own: Option<(usize, &'a [String])>,
-    /// Names and numbers of cuts.
-    pub scores: &'a [(String, usize)],
+    pub scores: &'a [Score],
+}
+
+#[derive(Clone)]
+pub struct Score {
+    pub name: String,
+    pub n_cuts: usize,
+    /// How many dimensions come before the first that may read it.
+    pub after: usize,
 }
 
 const COMPARISONS: [&str; 6] = ["==", "!=", "<", "<=", ">", ">="];
@@ -328,7 +335,7 @@ impl Writer<'_> {
         if self.scores.is_empty() {
             return self.compared_numbers();
         }
-        let (name, n_cuts) = &self.scores[self.random.below(self.scores.len())];
+        let Score { name, n_cuts, .. } = &self.scores[self.random.below(self.scores.len())];
         let value = self.random.between(0, *n_cuts as i64 + 1);
         match self.random.below(5) {
             0 => format!("score.{name} + {} >= {value}", self.number_feature()),

@@ -115,7 +115,8 @@ fn amounts(fields: &mut Fields, kind: &Kind, world: &World, random: &mut Random)
     let mut large = world.theme == Theme::Money && random.chance(12);
     let amount = |large: bool, random: &mut Random| random.pick(if large { &LARGE[..] } else { &AMOUNTS[..] });
     match kind.amount {
-        Amount::None | Amount::Rating => return,
+        Amount::None | Amount::Rating | Amount::OfRating => return,
+        Amount::Value if random.chance(10) => return,
         Amount::Value => return fields.put("value", amount(large, random)),
         Amount::Plain if random.chance(30) => return,
         Amount::Plain => fields.put("amount", amount(large, random)),

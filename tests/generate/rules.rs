@@ -1,6 +1,6 @@
 //! Random rules that are right: every feature of the language, over the world's kinds and windows.
 
-use super::condition::Writer;
+use super::condition::{Score, Writer};
 use super::random::Random;
 use super::world::{DAY, Theme, World, length};
 
@@ -16,16 +16,21 @@ pub fn rules(world: &World, random: &mut Random) -> String {
     for currency in &world.currencies {
         text.push_str(&rates(currency, world, random));
     }
-    let scores: Vec<(String, usize)> =
-        (0..random.below(3)).map(|number| score(number, world, random, &mut text)).collect();
+    let mut scores: Vec<Score> = Vec::new();
+    for _ in 0..random.below(3) {
+        let (added, written) = score(&scores, world, random);
+        text.push_str(&written);
+        scores.push(added);
+    }
     let n_dimensions = if world.theme == Theme::Long { 2 } else { random.between(1, 4) };
     let mut dimensions: Vec<Vec<String>> = Vec::new();
     for number in 0..n_dimensions {
         text.push_str(&format!("\n[[dimension]]\nname = \"d{number}\"\n"));
         let n_segments = random.between(1, 4);
         let names: Vec<String> = (0..n_segments).map(|segment| format!("g{segment}")).collect();
+        let readable: Vec<Score> = scores.iter().filter(|score| score.after <= dimensions.len()).cloned().collect();
         for name in &names {
-            text.push_str(&segment(name, &names, &dimensions, &scores, world, random));
+            text.push_str(&segment(name, &names, &dimensions, &readable, world, random));
         }
         dimensions.push(names);
     }
@@ -44,13 +49,19 @@ fn rates(currency: &str, world: &World, random: &mut Random) -> String {
     text
 }
 
-/// Appends a score; gives its name and how many cuts it has.
-fn score(number: usize, world: &World, random: &mut Random, text: &mut String) -> (String, usize) {
-    let name = format!("s{number}");
+/// A further score, and its text.
+fn score(earlier: &[Score], world: &World, random: &mut Random) -> (Score, String) {
+    let name = format!("s{}", earlier.len());
+    let mut after = 0;
     let mut writer = Writer { world, random, dimensions: &[], own: None, scores: &[] };
     let (of, mut cuts) = if writer.random.chance(40) {
         let cuts: Vec<i64> = (0..writer.random.between(1, 4)).map(|_| writer.some_length()).collect();
-        (writer.duration_expression(), cuts)
+        let mut of = writer.duration_expression();
+        if writer.random.chance(15) {
+            of = format!("{of} - segment.d0.age()");
+            after = 1;
+        }
+        (of, cuts)
     } else {
         let cuts =
             (0..writer.random.between(1, 4)).map(|_| writer.random.pick(&[-20, 1, 2, 3, 5, 8, 10, 50, 100, 250]));
@@ -58,6 +69,11 @@ fn score(number: usize, world: &World, random: &mut Random, text: &mut String) -
         let of = match writer.random.below(12) {
             0 => "profile.age".to_owned(),
             1 => "profile.birthday.days_until()".to_owned(),
+            2 if !earlier.is_empty() => {
+                let other = &earlier[writer.random.below(earlier.len())];
+                after = other.after;
+                format!("2 * score.{} + {}", other.name, writer.number_expression())
+            }
             _ => writer.number_expression(),
         };
         (of, cuts)
@@ -73,18 +89,18 @@ fn score(number: usize, world: &World, random: &mut Random, text: &mut String) -
             false => cut.to_string(),
         })
         .collect();
-    text.push_str(&format!("\n[score.{name}]\nof = '{of}'\ncuts = [{}]\n", written.join(", ")));
+    let mut text = format!("\n[score.{name}]\nof = '{of}'\ncuts = [{}]\n", written.join(", "));
     if random.chance(40) {
         text.push_str("falling = true\n");
     }
-    (name, cuts.len())
+    (Score { name, n_cuts: cuts.len(), after }, text)
 }
 
 fn segment(
     name: &str,
     names: &[String],
     dimensions: &[Vec<String>],
-    scores: &[(String, usize)],
+    scores: &[Score],
     world: &World,
     random: &mut Random,
 ) -> String {
@@ -109,7 +125,7 @@ fn segment(
         if random.chance(65) {
             from.push("");
         }
-        if !from.is_empty() {
+        if !from.is_empty() || random.chance(10) {
             text.push_str(&format!("from = {from:?}\n"));
         }
     }

@@ -38,8 +38,10 @@ pub enum Amount {
     /// The standard field of another kind.
     Plain,
     Rating,
-    /// A custom kind's field `value`.
+    /// The configured field `value`.
     Value,
+    /// A custom kind's rating, by configuration.
+    OfRating,
 }
 
 #[derive(Clone, Debug)]
@@ -144,9 +146,10 @@ const LENGTHS: [i64; 12] =
 impl World {
     pub fn new(theme: Theme, random: &mut Random) -> World {
         let crowd = theme == Theme::Crowd;
+        let of_browse = if random.chance(8) { Amount::Value } else { Amount::None };
         let mut kinds: Vec<Kind> = [
             ("purchase", Amount::Lines),
-            ("browse", Amount::None),
+            ("browse", of_browse),
             ("search", Amount::None),
             ("refund", Amount::Lines),
             ("feedback", Amount::Rating),
@@ -158,7 +161,8 @@ impl World {
             kinds.push(kind("cart_add", Amount::Value, crowd, random));
         }
         if random.chance(25) {
-            kinds.push(kind("visit", Amount::Plain, crowd, random));
+            let amount = random.pick(&[Amount::Plain, Amount::OfRating]);
+            kinds.push(kind("visit", amount, crowd, random));
         }
         let has_currencies = theme == Theme::Money || random.chance(10);
         let fixed = theme == Theme::Calendar || random.chance(25);
@@ -223,6 +227,9 @@ fn kind(name: &'static str, amount: Amount, crowd: bool, random: &mut Random) ->
     }
     if amount == Amount::Value {
         kind.settings.push("amount = \"value\"".to_owned());
+    }
+    if amount == Amount::OfRating {
+        kind.settings.push("amount = \"rating\"".to_owned());
     }
     kind
 }

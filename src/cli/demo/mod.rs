@@ -16,6 +16,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::exit::Exit;
+use super::number::number;
 use super::{output, rules, signals};
 use crate::config;
 use crate::event::{Format, Instant, Span};
@@ -253,18 +254,18 @@ impl Audience {
 }
 
 fn summarise(played: Played, audience: &mut Audience, status: &Status) {
-    eprintln!();
-    eprintln!("events    {} until {}", played.n_events, played.at);
-    eprintln!("customers {}", status.n_customers());
-    eprintln!("changes   {}", audience.screen.n_changes());
-    for line in screen::sizes(status) {
-        eprintln!("{line}");
-    }
+    let row = |name: &str, value: String| eprintln!("{name:<12} {value}");
     let ms = |latency: Option<Duration>| latency.map_or(0.0, |latency| latency.as_secs_f64() * 1_000.0);
     let (p50, p99) = (audience.latencies.percentile(50), audience.latencies.percentile(99));
-    eprintln!(
-        "latency   p50 {:.1} ms, p99 {:.1} ms from an event in the log to its change at the subscriber",
-        ms(p50),
-        ms(p99)
+    eprintln!();
+    row("events", format!("{} until {}", number(played.n_events), played.at));
+    row("customers", number(status.n_customers()));
+    row("changes", number(audience.screen.n_changes()));
+    for (dimension, sizes) in screen::sizes(status) {
+        row(&dimension, sizes);
+    }
+    row(
+        "latency",
+        format!("p50 {:.1} ms, p99 {:.1} ms, from an event in the log to its change read", ms(p50), ms(p99)),
     );
 }

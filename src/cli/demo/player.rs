@@ -12,7 +12,7 @@ use super::shop::ShopEvent;
 use super::tally::Arrivals;
 use crate::event::{Instant, Span};
 use crate::kafka::{Feeder, feeder};
-use crate::pipeline::{Driven, Status, Stop};
+use crate::pipeline::{Driven, Phase, Status, Stop};
 
 /// How often the shop's time moves on.
 const STEP: Duration = Duration::from_millis(20);
@@ -77,6 +77,8 @@ impl Player {
         let Some(start) = events.peek().map(|event| event.time) else {
             return Ok(Played { n_events: 0, at: Instant::ORIGIN });
         };
+        // The shop opens when somebody listens; otherwise the first customers' changes would seem slow.
+        self.wait_until(|status| status.phase() == Phase::Live);
         let pace = Pace { started: Moment::now(), start, speed: self.speed };
         let (ticks, mut played) = (tick(STEP), Played { n_events: 0, at: start });
         while events.peek().is_some() && !self.stop.is_requested() {

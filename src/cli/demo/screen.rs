@@ -8,6 +8,7 @@ use std::time::{Duration, Instant as Moment};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::story::{self, Told};
+use crate::cli::number::number;
 use crate::cli::paint::{Paint, Tone};
 use crate::cli::terminal;
 use crate::event::Instant;
@@ -83,27 +84,30 @@ impl Screen {
         if self.bottom.is_hidden() || elapsed < REDRAW {
             return;
         }
-        let n_events = status.n_events();
+        let n_events = status.n_records();
         let per_second = (n_events - self.n_events_drawn) as f64 / elapsed.as_secs_f64();
         (self.drawn, self.n_events_drawn) = (Moment::now(), n_events);
+        if n_events == 0 {
+            return self.bottom.set_message("\nthe broker starts, and the pipeline joins its group …");
+        }
         let left_out = match self.n_left_out {
             0 => String::new(),
-            n => format!(" ({n} too fast to show)"),
+            n => format!(" ({} too fast to show)", number(n)),
         };
         let bold = |text: String| self.paint.tone(Tone::Strong, text).to_string();
         let day = shop_time.to_string().get(..10).unwrap_or("").to_owned();
         self.bottom.set_message(format!(
             "\n{}  {} events, {per_second:.0} a second  {} customers  {} changes{left_out}{}",
             bold(day),
-            bold(n_events.to_string()),
-            bold(status.n_customers().to_string()),
-            bold(self.n_changes.to_string()),
+            bold(number(n_events)),
+            bold(number(status.n_customers())),
+            bold(number(self.n_changes)),
             self.sizes(status),
         ));
     }
 
     fn sizes(&self, status: &Status) -> String {
-        sizes(status).iter().map(|line| format!("\n  {line}")).collect()
+        sizes(status).iter().map(|(name, sizes)| format!("\n  {name:<10} {sizes}")).collect()
     }
 
     /// Takes the bottom away.
@@ -112,13 +116,14 @@ impl Screen {
     }
 }
 
-/// A line a dimension: how many customers each segment has now.
-pub fn sizes(status: &Status) -> Vec<String> {
+/// Each dimension's name, and how many customers each of its segments has now.
+pub fn sizes(status: &Status) -> Vec<(String, String)> {
     let (Some(plan), sizes) = (status.plan(), status.sizes()) else { return Vec::new() };
     let line = |(dimension, sizes): (&crate::rules::plan::Dimension, &Vec<u64>)| {
-        let names = std::iter::once("none").chain(dimension.segments.iter().map(|segment| &*segment.name));
-        let counts: Vec<String> = names.zip(sizes).map(|(name, n)| format!("{name} {n}")).collect();
-        format!("{:<9} {}", dimension.name, counts.join("  "))
+        let names = dimension.segments.iter().map(|segment| &*segment.name).chain(["none"]);
+        let sizes = sizes.iter().skip(1).chain(sizes.first());
+        let counts: Vec<String> = names.zip(sizes).map(|(name, n)| format!("{name} {}", number(*n))).collect();
+        (dimension.name.to_string(), counts.join(", "))
     };
     plan.dimensions.iter().zip(&sizes).map(line).collect()
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use crate::cli::number::number;
 use crate::event::Instant;
 use crate::pipeline::replay::Summary;
 use crate::rules::Plan;
@@ -56,27 +57,4 @@ fn rejects(summary: &Summary) -> String {
     let total = number(summary.n_rejects_total());
     let parts: Vec<String> = summary.rejects().map(|(reason, n)| format!("{} {reason}", number(n))).collect();
     if parts.is_empty() { total } else { format!("{total} ({})", parts.join(", ")) }
-}
-
-/// With a thin gap between thousands: `1 234 567`.
-fn number(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thousands_are_apart() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(number), ["0", "999", "1 000", "1 234 567"]);
-    }
 }

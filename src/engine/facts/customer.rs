@@ -74,6 +74,8 @@ pub struct Customer {
     pub sequence: u64,
     /// Indexed by dimension.
     pub standpoints: Vec<Standpoint>,
+    /// Indexed by dimension: until when its standing is certain without an event, to the hour below once written.
+    pub bounds: Vec<Instant>,
     /// When each segment with a cooldown was last left, in the order of [`Cooldowns`]; `NEVER`: not yet.
     pub left: Vec<Instant>,
     /// In the order of `Plan::profile`.
@@ -129,6 +131,8 @@ impl Customer {
         self.sequence = 0;
         self.standpoints.clear();
         self.standpoints.resize(plan.dimensions.len(), Standpoint::default());
+        self.bounds.clear();
+        self.bounds.resize(plan.dimensions.len(), Instant::NEVER);
         self.left.clear();
         self.left.resize(cooldowns.n, Instant::NEVER);
         self.settings.clear();
@@ -159,6 +163,9 @@ impl Customer {
         self.sequence = reader.get();
         for standpoint in &mut self.standpoints {
             *standpoint = decode_standpoint(&mut reader, base);
+        }
+        for bound in &mut self.bounds {
+            *bound = decode_bound(&mut reader, base);
         }
         for left in &mut self.left {
             *left = decode_instant(&mut reader, base);
@@ -241,6 +248,9 @@ impl Customer {
         varint::put(out, self.sequence);
         for standpoint in &self.standpoints {
             encode_standpoint(*standpoint, base, out);
+        }
+        for bound in &self.bounds {
+            encode_bound(*bound, base, out);
         }
         for left in &self.left {
             encode_instant(*left, base, out);
@@ -336,6 +346,19 @@ fn decode_standpoint(reader: &mut Reader, base: Instant) -> Standpoint {
             let segment = ((code - 1) as u8).wrapping_sub(1);
             Standpoint { segment, since: base + Span(reader.get_signed()) }
         }
+    }
+}
+
+/// Two bytes for most: whole hours suffice, since a bound that is early costs a look and no more.
+fn encode_bound(bound: Instant, base: Instant, out: &mut Vec<u8>) {
+    let hours = (bound.0.saturating_sub(base.0)).max(0) / Span::HOUR.0;
+    varint::put(out, if bound.is_never() { 0 } else { hours as u64 + 1 });
+}
+
+fn decode_bound(reader: &mut Reader, base: Instant) -> Instant {
+    match reader.get() {
+        0 => Instant::NEVER,
+        hours => base + Span((hours - 1) as i64 * Span::HOUR.0),
     }
 }
 

@@ -377,3 +377,15 @@ impl Counted {
         i64::from(self.top)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::average;
+
+    #[test]
+    fn averages_round_towards_minus_infinity() {
+        assert_eq!(average(7, 2), 3);
+        assert_eq!(average(-7, 2), -4);
+        assert_eq!(average(0, 0), 0);
+    }
+}

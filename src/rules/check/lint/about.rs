@@ -34,12 +34,16 @@ pub(in crate::rules::check) struct Known<'a> {
     pub(in crate::rules::check) scores: &'a Scores,
 }
 
+/// Longer chains, lists and sums are not looked into: what is said of conditions must not take long to find.
+const PARTS_MAX: usize = 200;
+
 impl Known<'_> {
     pub(super) fn condition(self, condition: &Condition) -> Possible<Subject> {
         match condition {
             Condition::Constant(holds) => Possible::constant(*holds),
             Condition::Compare(id) => self.test(&self.catalog.comparisons[id.0 as usize].test),
             Condition::Not(inner) => self.condition(inner).not(),
+            Condition::All(parts) | Condition::Any(parts) if parts.len() > PARTS_MAX => Possible::anything(),
             Condition::All(parts) => Possible::all(parts.iter().map(|part| self.condition(part))),
             Condition::Any(parts) => Possible::any(parts.iter().map(|part| self.condition(part))),
         }
@@ -48,6 +52,7 @@ impl Known<'_> {
     pub(super) fn test(self, test: &Test) -> Possible<Subject> {
         match test {
             Test::Linear { left, relation, right, .. } => self.linear(left, *relation, right),
+            Test::LinearIn { values, .. } if values.len() > PARTS_MAX => Possible::anything(),
             Test::LinearIn { left, values, .. } => Possible::any(values.iter().map(|value| {
                 let right = Linear { terms: Vec::new(), constant: *value };
                 self.linear(left, Relation::Equal, &right)
@@ -172,8 +177,11 @@ impl Known<'_> {
 }
 
 /// left - right without its constants: terms without a common factor, and the factor. `None` when a feature cancels
-/// out, since it may still be absent or never.
+/// out, since it may still be absent or never, and when there are too many.
 fn difference(left: &Linear, right: &Linear) -> Option<(Vec<(FeatureId, i128)>, i128)> {
+    if left.terms.len() + right.terms.len() > PARTS_MAX {
+        return None;
+    }
     let mut terms: Vec<(FeatureId, i128)> = Vec::with_capacity(left.terms.len() + right.terms.len());
     let both = left.terms.iter().map(|(c, f)| (*c, f)).chain(right.terms.iter().map(|(c, f)| (-c, f)));
     for (coefficient, feature) in both {
@@ -258,6 +266,7 @@ pub(super) fn filter(of: &Filter) -> Possible<Subject> {
     match of {
         Filter::Constant(holds) => Possible::constant(*holds),
         Filter::Not(inner) => filter(inner).not(),
+        Filter::All(parts) | Filter::Any(parts) if parts.len() > PARTS_MAX => Possible::anything(),
         Filter::All(parts) => Possible::all(parts.iter().map(filter)),
         Filter::Any(parts) => Possible::any(parts.iter().map(filter)),
         Filter::Test(test) => field(test),
@@ -267,6 +276,7 @@ pub(super) fn filter(of: &Filter) -> Possible<Subject> {
 fn field(test: &FieldTest) -> Possible<Subject> {
     match test {
         FieldTest::Number { field, relation, value } => number(*field, solutions(*relation, 1, value.0.into())),
+        FieldTest::NumberIn { values, .. } if values.len() > PARTS_MAX => Possible::anything(),
         FieldTest::NumberIn { field, values } => {
             let all = values.iter().map(|value| Ranges::between(value.0.into(), value.0.into()));
             number(*field, all.fold(Ranges::none(), |all, one| all.union(&one)))

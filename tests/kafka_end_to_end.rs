@@ -39,7 +39,7 @@ fn a_year_of_a_shop_gives_the_same_changes_as_a_replay() {
     for n_partitions in [1, 3, 8] {
         let shop = Shop::open(broker, &format!("year-{n_partitions}"), n_partitions, &["orders"], &shipped_rules());
         shop.produce(0, events.iter().copied());
-        let expected = shop.replayed(&[events.clone()], UNTIL);
+        let expected = shop.replayed(std::slice::from_ref(&events), UNTIL);
         assert!(expected.len() > 10_000, "{} changes", expected.len());
         let instance = shop.start("a", "");
         let found = shop.wait_for_changes(expected.len(), is_before_until);

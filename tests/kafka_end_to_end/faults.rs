@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::shop::{Shop, assert_gapless, now_ms, order, quick_rules};
+use crate::shop::{Shop, assert_gapless, now_ms, open_transaction, order, quick_rules};
 use rdkafka::admin::{AdminOptions, NewPartitions};
 use rdkafka::{Offset, TopicPartitionList};
-use testbed::kafka::{Broker, Record};
+use testbed::kafka::Broker;
 
 fn orders(n: usize, time_ms: i64) -> Vec<String> {
     (0..n).map(|i| order(&format!("c-{i}"), &format!("o-{i}"), time_ms)).collect()
@@ -57,7 +57,7 @@ fn an_open_transaction_of_a_dead_owner_is_aborted_by_its_heir() {
     let record = standing.iter().rfind(|record| record.key.as_deref() == Some(b"\xffdormouse-shard"));
     let record = record.expect("an epoch was committed");
     assert!(record.text().contains(r#""transactional_id":"open.a""#), "{}", record.text());
-    let dead = open_transaction(broker, "open.a", "open-standing", record);
+    let dead = open_transaction(broker, "open.a", "open-standing", std::slice::from_ref(record));
     let heir = shop.start("b", QUICK);
     produce(&shop, &orders(20, now_ms())[10..]);
     shop.wait_for_changes(20, |_| true);
@@ -65,22 +65,6 @@ fn an_open_transaction_of_a_dead_owner_is_aborted_by_its_heir() {
     assert_eq!(heir.terminate().0, Some(0), "{}", shop.logs());
     assert_gapless(&shop.changes());
     drop(dead);
-}
-
-fn open_transaction(broker: &Broker, id: &str, topic: &str, record: &Record) -> rdkafka::producer::BaseProducer {
-    use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-    let timeout = Duration::from_secs(30);
-    let mut config = broker.client();
-    config.set("transactional.id", id).set("transaction.timeout.ms", "600000");
-    let producer: BaseProducer = config.create().expect("a producer");
-    producer.init_transactions(timeout).expect("the coordinator answers");
-    producer.begin_transaction().expect("a transaction begins");
-    let key = record.key.as_deref().expect("it has a key");
-    let value = record.value.as_deref().expect("it has a value");
-    let message = BaseRecord::<[u8], [u8]>::to(topic).partition(record.partition).key(key).payload(value);
-    producer.send(message).expect("the queue has room");
-    producer.flush(timeout).expect("the broker takes it");
-    producer
 }
 
 /// Starts an instance that must end by itself, and says its exit code and what it said.

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::shop::{self, Shop, assert_gapless, assert_same, now_ms, order, quick_rules};
+use crate::shop::{self, Shop, assert_gapless, assert_same, now_ms, open_transaction, order, quick_rules};
 use dormouse::cli::generate::{Kind, Model, write as generate};
+use rdkafka::producer::Producer as _;
 use testbed::kafka::{Broker, Record};
 
 /// A year of a real shop.
@@ -82,25 +83,46 @@ fn three_topics_are_taken_as_if_they_were_one_in_order_of_time() {
     assert_gapless(&shop.changes());
 }
 
+/// The year comes in while instances live and die. A second topic has a transaction open all the while: it is never at its
+/// end, so that the old events are not overtaken by today's clock.
 #[test]
 fn ten_kills_lose_nothing_and_tell_nothing_twice() {
     let broker = Broker::shared();
     let text = online_retail();
     let events: Vec<&str> = text.lines().collect();
-    let shop = Shop::open(broker, "kills", 3, &["orders"], &shipped_rules());
-    shop.produce(0, events.iter().copied());
-    let expected = shop.replayed(&[events], UNTIL);
-    // Each life is long enough to commit something more than the one before, and is cut at another instant.
-    let mut n_seen = 0;
-    for life in 0..10_u64 {
-        let instance = shop.start("a", "");
-        let goal = (n_seen + 1).min(expected.len());
-        shop.wait_for_changes(goal, |_| true);
-        std::thread::sleep(Duration::from_millis(life * 37 % 190));
-        instance.kill9();
-        n_seen = shop.changes().len();
-    }
-    let instance = shop.start("a", "");
+    let shop = Shop::open(broker, "kills", 3, &["orders", "still"], &shipped_rules());
+    let expected = shop.replayed(std::slice::from_ref(&events), UNTIL);
+    let still: Vec<Record> = (0..3).map(|partition| Record::new(partition, "k", "never committed")).collect();
+    let open = open_transaction(broker, "kills-still", shop.topic(1), &still);
+    let settings = "[time]\nmax_hold = \"100ms\"\n";
+    let is_fed = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let producer = broker.producer();
+            for event in &events {
+                producer.send(shop.topic(0), &shop.record(event));
+                std::thread::sleep(Duration::from_micros(2_500));
+            }
+            producer.flush();
+            is_fed.store(true, Ordering::Relaxed);
+        });
+        for life in 0..10_usize {
+            let instance = shop.start("a", settings);
+            // Long enough to commit something, and cut at another instant each time.
+            let n_before = shop.changes().len();
+            shop.wait_for_changes(n_before + 1, |_| true);
+            std::thread::sleep(Duration::from_millis(life as u64 * 137 % 950));
+            instance.kill9();
+            assert!(!is_fed.load(Ordering::Relaxed), "the year was over before life {life} was");
+        }
+    });
+    let instance = shop.start("a", settings);
+    let producer_timeout = Duration::from_secs(30);
+    shop.wait_until("the end of the orders", || {
+        let committed = broker.committed_offsets(&shop.name, shop.topic(0));
+        committed.iter().zip(broker.high_watermarks(shop.topic(0))).all(|(committed, mark)| *committed == Some(mark))
+    });
+    open.abort_transaction(producer_timeout).expect("it aborts");
     let found = shop.wait_for_changes(expected.len(), is_before_until);
     assert_same(&found, &expected);
     shop.wait_until("the end of the input", || shop.is_consumed());

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use dormouse::pipeline::Placement;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use serde_json::Value;
 use testbed::kafka::{Broker, Record};
 
@@ -219,6 +220,24 @@ impl Drop for Instance {
             drop(child.wait());
         }
     }
+}
+
+/// Leaves a transaction open over these records, for as long as the producer that is handed back does not end it.
+pub fn open_transaction(broker: &Broker, id: &str, topic: &str, records: &[Record]) -> BaseProducer {
+    let timeout = Duration::from_secs(30);
+    let mut config = broker.client();
+    config.set("transactional.id", id).set("transaction.timeout.ms", "600000");
+    let producer: BaseProducer = config.create().expect("a producer");
+    producer.init_transactions(timeout).expect("the coordinator answers");
+    producer.begin_transaction().expect("a transaction begins");
+    for record in records {
+        let mut message = BaseRecord::<[u8], [u8]>::to(topic).partition(record.partition);
+        message.key = record.key.as_deref();
+        message.payload = record.value.as_deref();
+        producer.send(message).expect("the queue has room");
+    }
+    producer.flush(timeout).expect("the broker takes it");
+    producer
 }
 
 /// Customers are active from their first order on, and dormant so long after it.

@@ -20,7 +20,7 @@ use crate::event::Span;
 use crate::rules::diagnostic::Diagnostic;
 use crate::rules::place::SourceFile;
 
-pub use client::Client;
+pub use client::{Client, Refusal};
 pub use environment::Environment;
 pub use topics::{Input, Output, check_kinds};
 

@@ -272,6 +272,10 @@ impl Shard {
         self.encoded.clear();
         self.open.encode(&self.plan, LONG_AGO, &mut self.encoded);
         let block = self.arena.insert(&self.encoded);
+        if self.records.0.len() == self.records.0.capacity() {
+            // Doubling would hold half of it empty.
+            self.records.0.reserve_exact((self.records.0.len() / 8).max(1_024));
+        }
         self.records.0.push(Record { due: Instant::NEVER, latest: LONG_AGO, links: Links::default(), block });
         let Shard { index: directory, arena, records, .. } = self;
         directory

@@ -221,6 +221,26 @@ impl Drop for Instance {
     }
 }
 
+/// Customers are active from their first order on, and dormant so long after it.
+pub fn quick_rules(dormant_after: &str) -> String {
+    format!(
+        "[[dimension]]\nname = \"activity\"\n\
+         [[dimension.segment]]\nname = \"active\"\nwhen = 'purchase.count(\"{dormant_after}\") >= 1'\n\
+         [[dimension.segment]]\nname = \"dormant\"\nwhen = 'purchase.count() >= 1'\n"
+    )
+}
+
+/// A purchase.
+pub fn order(customer: &str, id: &str, time_ms: i64) -> String {
+    format!(r#"{{"event_id":"{id}","kind":"purchase","customer_id":"{customer}","time":{time_ms},"amount":"10"}}"#)
+}
+
+/// The machine's clock.
+pub fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("it is after 1970");
+    i64::try_from(since.as_millis()).expect("it fits")
+}
+
 /// The customer that an event names.
 pub fn customer(event: &str) -> String {
     let event: Value = serde_json::from_str(event).expect("events are JSON");

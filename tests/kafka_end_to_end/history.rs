@@ -1,14 +1,12 @@
-//! The service against a real Kafka, from events in to changes as a read-committed subscriber sees them.
-
-#[path = "end_to_end/shop.rs"]
-mod shop;
+//! The same history gives the same changes: through any number of partitions and topics, killed, moved, among bad
+//! records, and when only time passes.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::shop::{self, Shop, assert_gapless, assert_same, now_ms, order, quick_rules};
 use dormouse::cli::generate::{Kind, Model, write as generate};
-use shop::{Shop, assert_gapless, assert_same};
 use testbed::kafka::{Broker, Record};
 
 /// A year of a real shop.
@@ -39,7 +37,7 @@ fn a_year_of_a_shop_gives_the_same_changes_as_a_replay() {
     for n_partitions in [1, 3, 8] {
         let shop = Shop::open(broker, &format!("year-{n_partitions}"), n_partitions, &["orders"], &shipped_rules());
         shop.produce(0, events.iter().copied());
-        let expected = shop.replayed(&[events.clone()], UNTIL);
+        let expected = shop.replayed(std::slice::from_ref(&events), UNTIL);
         assert!(expected.len() > 10_000, "{} changes", expected.len());
         let instance = shop.start("a", "");
         let found = shop.wait_for_changes(expected.len(), is_before_until);
@@ -108,24 +106,6 @@ fn ten_kills_lose_nothing_and_tell_nothing_twice() {
     shop.wait_until("the end of the input", || shop.is_consumed());
     assert_eq!(instance.terminate().0, Some(0), "{}", shop.logs());
     assert_gapless(&shop.changes());
-}
-
-/// Customers are new at their first order, and dormant so long after it.
-fn quick_rules(dormant_after: &str) -> String {
-    format!(
-        "[[dimension]]\nname = \"activity\"\n\
-         [[dimension.segment]]\nname = \"active\"\nwhen = 'purchase.count(\"{dormant_after}\") >= 1'\n\
-         [[dimension.segment]]\nname = \"dormant\"\nwhen = 'purchase.count() >= 1'\n"
-    )
-}
-
-fn order(customer: &str, id: &str, time_ms: i64) -> String {
-    format!(r#"{{"event_id":"{id}","kind":"purchase","customer_id":"{customer}","time":{time_ms},"amount":"10"}}"#)
-}
-
-fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("it is after 1970");
-    i64::try_from(since.as_millis()).expect("it fits")
 }
 
 #[test]

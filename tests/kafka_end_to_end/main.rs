@@ -1,0 +1,5 @@
+//! The service against a real Kafka, from events in to changes as a read-committed subscriber sees them.
+
+mod faults;
+mod history;
+mod shop;

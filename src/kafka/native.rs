@@ -1,18 +1,21 @@
 //! The only unsafe code of the project: librdkafka's calls that rust-rdkafka does not offer.
 //!
 //! - reading a partition's queue in batches, a fifth of the cost of reading it message by message;
+//! - the ids of topics, by which one that was made anew is told from the one before;
 //! - a group's metadata with its generation and member, which rust-rdkafka hides and exactly once needs to see.
 //!
 //! What each block relies on stands above it. Pointers never leave this file.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString, c_void};
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{Producer, ProducerContext, ThreadedProducer};
@@ -218,5 +221,48 @@ pub fn send_offsets<C: ProducerContext + 'static>(
         let refused = Refused { code: sys::rd_kafka_error_code(error).into(), text };
         sys::rd_kafka_error_destroy(error);
         Err(refused)
+    }
+}
+
+/// The ids of topics that are there, by name. A broker that is too old, or does not answer, tells none.
+pub fn topic_ids<C: ClientContext>(client: &Client<C>, topics: &[&str], timeout: Duration) -> BTreeMap<String, String> {
+    let names: Vec<CString> = topics.iter().filter_map(|topic| CString::new(*topic).ok()).collect();
+    let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
+    let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    let mut ids = BTreeMap::new();
+    // SAFETY: the client is alive. The names live until the collection, which copies them, is made; queue, collection and
+    // event are ours and freed once, in the end, after everything that was borrowed from the event has been copied.
+    unsafe {
+        let queue = sys::rd_kafka_queue_new(client.native_ptr());
+        let collection = sys::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
+        sys::rd_kafka_DescribeTopics(client.native_ptr(), collection, ptr::null(), queue);
+        sys::rd_kafka_TopicCollection_destroy(collection);
+        let event = sys::rd_kafka_queue_poll(queue, timeout_ms);
+        if !event.is_null() {
+            let result = sys::rd_kafka_event_DescribeTopics_result(event);
+            if !result.is_null() {
+                let mut n = 0;
+                let descriptions = sys::rd_kafka_DescribeTopics_result_topics(result, &mut n);
+                ids.extend((0..n).filter_map(|index| topic_id(*descriptions.add(index))));
+            }
+            sys::rd_kafka_event_destroy(event);
+        }
+        sys::rd_kafka_queue_destroy(queue);
+    }
+    ids
+}
+
+/// SAFETY: `topic` must be a description that is alive.
+unsafe fn topic_id(topic: *const sys::rd_kafka_TopicDescription_t) -> Option<(String, String)> {
+    // SAFETY: by the function's own condition; name and id belong to the description, texts end with a zero.
+    unsafe {
+        let error = sys::rd_kafka_TopicDescription_error(topic);
+        let id = sys::rd_kafka_TopicDescription_topic_id(topic);
+        let is_there = sys::rd_kafka_error_code(error) == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
+        if !is_there || id.is_null() {
+            return None;
+        }
+        let text = |text: *const c_char| CStr::from_ptr(text).to_string_lossy().into_owned();
+        Some((text(sys::rd_kafka_TopicDescription_name(topic)), text(sys::rd_kafka_Uuid_base64str(id))))
     }
 }

@@ -8,6 +8,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::error::Error;
 use super::logging::Logged;
+use super::native;
 use super::settings::{Isolation, REQUEST_TIMEOUT, Settings};
 use super::watermarks::Watermarks;
 
@@ -53,6 +54,8 @@ pub struct Topics {
     pub findings: Vec<Finding>,
     /// Those that are not there.
     pub missing: Vec<Requirement>,
+    /// By name; a topic that was made anew has another id. Empty where the broker tells none.
+    pub ids: BTreeMap<String, String>,
 }
 
 type Configs = BTreeMap<String, BTreeMap<String, String>>;
@@ -71,15 +74,18 @@ impl Topics {
                 .map(|(required, _)| required)
         };
         let mut findings = Vec::new();
+        let mut ids = BTreeMap::new();
         let n_partitions = check_counts(required, &counts, &mut findings);
         if !settings.is_embedded {
             let present: Vec<&Requirement> = there(true).collect();
+            let names: Vec<&str> = present.iter().map(|present| present.topic.as_str()).collect();
+            ids = native::topic_ids(admin(settings)?.inner(), &names, REQUEST_TIMEOUT);
             let configs = describe(settings, &present)?;
             for required in present {
                 check_config(required, configs.get(&required.topic), &mut findings);
             }
         }
-        Ok(Topics { n_partitions, findings, missing: there(false).cloned().collect() })
+        Ok(Topics { n_partitions, findings, missing: there(false).cloned().collect(), ids })
     }
 
     /// Creates topics with what each role needs.

@@ -510,7 +510,7 @@ impl Committer {
 
 fn shard_record(tools: &Tools, shards: &BTreeMap<i32, Owned>, part: &Part) -> Vec<u8> {
     let begin = &shards[&part.shard].begin;
-    part.record(&tools.topics, begin, &tools.plan.version, &tools.settings.kafka.transactional_id()).encode()
+    part.record(begin, &tools.author).encode()
 }
 
 /// The shard's record first, then everything that it covers.

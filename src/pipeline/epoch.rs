@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::error::Error;
-use super::record::{ShardRecord, Token};
+use super::record::{Author, ShardRecord, Token};
 use crate::engine::Cause;
 use crate::event::Instant;
 use crate::kafka::Stamp;
@@ -133,9 +133,9 @@ impl Part {
     }
 
     /// The shard's record that goes with it.
-    pub fn record(&self, topics: &[String], begin: &[i64], rules: &str, transactional_id: &str) -> ShardRecord {
+    pub fn record(&self, begin: &[i64], author: &Author) -> ShardRecord {
         let offsets =
-            |of: &[i64]| -> BTreeMap<String, i64> { topics.iter().cloned().zip(of.iter().copied()).collect() };
+            |of: &[i64]| -> BTreeMap<String, i64> { author.topics.iter().cloned().zip(of.iter().copied()).collect() };
         let last = self.last();
         ShardRecord {
             lineage: self.lineage.clone(),
@@ -145,8 +145,9 @@ impl Part {
             next: offsets(&last.next),
             begin: offsets(begin),
             clock: (last.clock.0 != i64::MIN).then_some(last.clock.0),
-            rules: rules.to_owned(),
-            transactional_id: transactional_id.to_owned(),
+            topic_ids: author.topic_ids.clone(),
+            rules: author.rules.clone(),
+            transactional_id: author.transactional_id.clone(),
         }
     }
 

@@ -43,11 +43,24 @@ pub struct ShardRecord {
     pub next: BTreeMap<String, i64>,
     /// Where the shard's very first start began to read.
     pub begin: BTreeMap<String, i64>,
+    /// The ids of the input topics, where the broker tells them.
+    #[serde(default)]
+    pub topic_ids: BTreeMap<String, String>,
     /// Milliseconds since the epoch; none before the first record.
     pub clock: Option<i64>,
     /// The version of the rules.
     pub rules: String,
     /// Under which id it was published: who may have a transaction open.
+    pub transactional_id: String,
+}
+
+/// What all records of an instance have in common.
+#[derive(Debug, Clone)]
+pub struct Author {
+    /// The input topics in their order.
+    pub topics: Vec<String>,
+    pub topic_ids: BTreeMap<String, String>,
+    pub rules: String,
     pub transactional_id: String,
 }
 
@@ -80,6 +93,7 @@ mod tests {
             predecessor: None,
             next: offsets(40),
             begin: offsets(0),
+            topic_ids: BTreeMap::from([("purchases".to_owned(), "aZ-4".to_owned())]),
             clock: Some(1_700_000_000_000),
             rules: "0123456789abcdef".to_owned(),
             transactional_id: "dormouse.a".to_owned(),

@@ -170,6 +170,13 @@ fn resume(tools: &Tools, standing: &Standing, partition: i32, record: ShardRecor
     let (mut begin, mut until) = (Vec::new(), Vec::new());
     for (input, topic) in tools.topics.iter().enumerate() {
         let (low, end) = standing.range(topic, partition)?;
+        let ids = (record.topic_ids.get(topic), tools.author.topic_ids.get(topic));
+        if let (Some(was), Some(now)) = ids
+            && was != now
+        {
+            let (topic, was, now) = (topic.clone(), was.clone(), now.clone());
+            return Err(Error::Recreated { topic, was, now });
+        }
         // A topic that was not read before is read from its start.
         let of = |offsets: &BTreeMap<String, i64>| offsets.get(topic).copied().unwrap_or(low);
         let (began, next) = (of(&record.begin), of(&record.next));

@@ -44,8 +44,8 @@ pub fn run(settings: Settings, plan: Arc<Plan>, status: &Arc<Status>, stop: &Sto
     status.set_plan(Arc::clone(&plan));
     status.beat();
     metrics::RULES_INFO.set([&plan.version], 1.0);
-    let outcome = check_topics(&settings).and_then(|n_partitions| {
-        let instance = Instance::start(settings, plan, status, n_partitions)?;
+    let outcome = check_topics(&settings).and_then(|topics| {
+        let instance = Instance::start(settings, plan, status, &topics)?;
         instance.work(stop)
     });
     match &outcome {
@@ -58,14 +58,14 @@ pub fn run(settings: Settings, plan: Arc<Plan>, status: &Arc<Status>, stop: &Sto
     outcome
 }
 
-/// The number of partitions that all topics have.
-fn check_topics(settings: &Settings) -> Result<usize, Error> {
+/// The topics, when they are as they must be.
+fn check_topics(settings: &Settings) -> Result<Topics, Error> {
     let topics = Topics::look(&settings.kafka, &settings.requirements())?;
     for finding in topics.findings.iter().filter(|finding| finding.is_warning) {
         tracing::warn!("{finding}");
     }
     let findings: Vec<_> = topics.errors().cloned().collect();
-    if findings.is_empty() { Ok(topics.n_partitions) } else { Err(Error::Topics { findings }) }
+    if findings.is_empty() { Ok(topics) } else { Err(Error::Topics { findings }) }
 }
 
 /// The threads of an instance.
@@ -111,14 +111,9 @@ impl Starter {
 }
 
 impl Instance {
-    fn start(
-        settings: Settings,
-        plan: Arc<Plan>,
-        status: &Arc<Status>,
-        n_partitions: usize,
-    ) -> Result<Instance, Error> {
+    fn start(settings: Settings, plan: Arc<Plan>, status: &Arc<Status>, topics: &Topics) -> Result<Instance, Error> {
         let (want_sender, wants) = bounded(16);
-        let tools = Arc::new(Tools::new(settings, plan, n_partitions, want_sender));
+        let tools = Arc::new(Tools::new(settings, plan, topics, want_sender));
         let board = Arc::new(Board::new(Arc::clone(status)));
         let (ended_sender, ended) = unbounded();
         let mut starter = Starter { ended: ended_sender, threads: Vec::new() };

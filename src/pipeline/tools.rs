@@ -10,8 +10,10 @@ use crossbeam_channel::Sender;
 use super::clock::Clock;
 use super::ends::Ends;
 use super::epoch::Budget;
+use super::record::Author;
 use super::settings::Settings;
 use crate::event::{Decoder, Span};
+use crate::kafka::Topics;
 use crate::rules::Plan;
 
 /// An epoch is never made larger than this.
@@ -28,6 +30,7 @@ pub struct Tools {
     /// The input topics in their order.
     pub topics: Vec<String>,
     pub n_partitions: usize,
+    pub author: Author,
     pub decoder: Decoder,
     pub clock: Clock,
     pub ends: Ends,
@@ -55,11 +58,24 @@ pub enum Want {
     Output,
 }
 
+fn owned((name, id): (&String, &String)) -> (String, String) {
+    (name.clone(), id.clone())
+}
+
 impl Tools {
     /// `committer` is told when there is something to commit.
-    pub fn new(settings: Settings, plan: Arc<Plan>, n_partitions: usize, committer: Sender<Want>) -> Tools {
+    pub fn new(settings: Settings, plan: Arc<Plan>, looked: &Topics, committer: Sender<Want>) -> Tools {
+        let n_partitions = looked.n_partitions;
+        let topics = settings.topics();
+        let author = Author {
+            topic_ids: looked.ids.iter().filter(|(topic, _)| topics.contains(topic)).map(owned).collect(),
+            topics: topics.clone(),
+            rules: plan.version.to_string(),
+            transactional_id: settings.kafka.transactional_id(),
+        };
         Tools {
-            topics: settings.topics(),
+            topics,
+            author,
             decoder: Decoder::new(&plan.schema),
             clock: Clock::new(settings.wall.clone()),
             ends: Ends::new(settings.inputs.len(), n_partitions),

@@ -167,3 +167,20 @@ fn topics_that_are_missing_are_said_before_anything_starts() {
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("missing-changes: it does not exist; `dormouse topics --create` makes it"), "{said}");
 }
+
+#[test]
+fn a_topic_that_was_made_anew_is_not_taken_for_the_one_that_was_read() {
+    let broker = Broker::shared();
+    let shop = Shop::open(broker, "anew", 1, &["orders"], &quick_rules("1d"));
+    let instance = shop.start("a", QUICK);
+    produce(&shop, &orders(3, now_ms()));
+    shop.wait_for_changes(3, |_| true);
+    assert_eq!(instance.terminate().0, Some(0));
+    broker.delete_topic("anew-orders");
+    broker.create_topic("anew-orders", 1, &[("message.timestamp.type", "LogAppendTime")]);
+    produce(&shop, &orders(9, now_ms()));
+    let (code, said) = refused(&shop, QUICK);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("anew-orders was made anew since it was read"), "{said}");
+    assert_eq!(shop.changes().len(), 3);
+}

@@ -380,6 +380,46 @@ fn variables_are_part_of_the_configuration() {
 }
 
 #[test]
+fn librdkafka_is_asked_about_its_settings() {
+    let client =
+        "[kafka.client]\n\"socket.timeout.sm\" = 5\n\"linger.ms\" = \"soon\"\n\"ssl.key.password\" = \"hunter2\"\n";
+    let settings = SERVICE.replace("\n[[input]]", &format!("\n{client}\n[[input]]"));
+    check(
+        &[("dormouse.toml", &settings), ("segments.toml", RULES)],
+        &["check", "-c", "dormouse.toml"],
+        expect![[r#"
+            exit 2
+            --- stderr
+            error[E0601]: librdkafka has no setting `socket.timeout.sm`
+             --> dormouse.toml:6:1
+              |
+            6 | "socket.timeout.sm" = 5
+              | ^^^^^^^^^^^^^^^^^^^
+              |
+              = help: its settings are at https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
+
+            error[E0601]: `linger.ms` cannot have this value: Invalid value for configuration property "queue.buffering.max.ms"
+             --> dormouse.toml:7:1
+              |
+            7 | "linger.ms" = "soon"
+              | ^^^^^^^^^^^
+              |
+              = help: its settings are at https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
+
+            error[E0601]: `ssl.key.password` cannot have this value: Configuration property "ssl.key.password" not supported in this build: OpenSSL not available at build time
+             --> dormouse.toml:8:1
+              |
+            8 | "ssl.key.password" = "*******"
+              | ^^^^^^^^^^^^^^^^^^
+              |
+              = help: its settings are at https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
+
+            3 errors
+        "#]],
+    );
+}
+
+#[test]
 fn kafka_that_is_not_there_is_the_world() {
     let output = dormouse(&[("dormouse.toml", SERVICE)], &["topics", "-c", "dormouse.toml"]);
     assert_eq!(output.status.code(), Some(3), "{}", shown(&output));

@@ -21,7 +21,8 @@ pub struct Checked {
 /// Reads and checks the settings, and once these are right the rules that they name.
 pub fn check(path: &Path) -> Result<Checked, Vec<Diagnostic>> {
     let settings = service::load(path)?;
-    let mut diagnostics = settings.warnings;
+    let mut diagnostics = settings.service.kafka.client.check(kafka::refuses);
+    diagnostics.extend(settings.warnings);
     match rules::load(&settings.service.rules) {
         Ok(loaded) => {
             diagnostics.extend(service::check_kinds(&settings.service.inputs, &loaded.plan.schema));

@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::service::kafka_settings;
 use super::{output, rules};
 use crate::config::service::{self, Service};
-use crate::kafka::{Error, Finding, Requirement, Role, Settings, Topics};
+use crate::kafka::{self, Error, Finding, Requirement, Role, Settings, Topics};
 
 const HELP: &str = "\
 Examples:
@@ -42,7 +42,12 @@ pub struct Args {
 pub fn run(args: Args) -> Exit {
     let service = match service::load(&args.config) {
         Ok(loaded) => {
+            let refused = loaded.service.kafka.client.check(kafka::refuses);
+            rules::complain(&refused);
             rules::complain(&loaded.warnings);
+            if !refused.is_empty() {
+                return Exit::Usage;
+            }
             loaded.service
         }
         Err(diagnostics) => {

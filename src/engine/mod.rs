@@ -16,4 +16,4 @@ mod varint;
 mod wheel;
 
 pub use change::{Cause, Change, Evidence, Outcome, Place, Progress, Standing};
-pub use shard::Shard;
+pub use shard::{Located, Shard};

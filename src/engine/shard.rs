@@ -113,16 +113,36 @@ impl Shard {
         self.clock = self.clock.max(clock);
     }
 
+    /// Looks up where an event will be applied, which fetches the memory that it needs. Done for some events before the
+    /// first is applied, their waits for memory overlap.
+    pub fn locate(&self, event: &Event<'_>) -> Located {
+        let hash = hash_of(&event.customer);
+        let fingerprint = event.id.as_ref().map(|id| dedup::fingerprint(hash, event.kind, id));
+        let index = self.find(hash, &event.customer);
+        if let Some(index) = index {
+            self.arena.touch(self.records.0[index as usize].block);
+        }
+        if let Some(fingerprint) = fingerprint {
+            self.dedup.touch(fingerprint);
+        }
+        Located { hash, fingerprint, index }
+    }
+
     /// Applies one accepted event. `clock` is where its record moves the shard's clock to.
     pub fn apply(&mut self, event: &Event<'_>, clock: Instant, out: &mut Vec<Change>) -> Outcome {
-        let hash = hash_of(&event.customer);
-        let outcome = self.check(hash, event);
+        let located = self.locate(event);
+        self.apply_at(located, event, clock, out)
+    }
+
+    /// Applies an event that was looked up before, as [`Shard::apply`] does.
+    pub fn apply_at(&mut self, located: Located, event: &Event<'_>, clock: Instant, out: &mut Vec<Change>) -> Outcome {
+        let outcome = self.check(located, event);
         if outcome == Outcome::Duplicate {
             self.observe(clock);
             return outcome;
         }
         let n_before = out.len();
-        let index = self.open(hash, &event.customer);
+        let index = self.open(located, &event.customer);
         let mut record = self.now_of(index);
         while record.due < event.time || record.due <= self.clock {
             self.judge_due(&mut record, out);
@@ -163,11 +183,11 @@ impl Shard {
 
     /// Recovery: adds an event to the facts and judges nobody. Duplicates are dropped as ever.
     pub fn fold(&mut self, event: &Event<'_>, clock: Instant) -> Outcome {
-        let hash = hash_of(&event.customer);
-        let outcome = self.check(hash, event);
+        let located = self.locate(event);
+        let outcome = self.check(located, event);
         self.observe(clock);
         if outcome != Outcome::Duplicate {
-            let index = self.open(hash, &event.customer);
+            let index = self.open(located, &event.customer);
             let mut record = self.now_of(index);
             self.fold_open(event, record.latest);
             record.latest = record.latest.max(event.time);
@@ -178,7 +198,9 @@ impl Shard {
 
     /// Recovery: a customer's standing as it was published. Replaces what was known of it.
     pub fn restore(&mut self, customer: &str, standing: &Standing) {
-        let index = self.open(hash_of(customer), customer);
+        let hash = hash_of(customer);
+        let located = Located { hash, fingerprint: None, index: self.find(hash, customer) };
+        let index = self.open(located, customer);
         let mut record = self.now_of(index);
         self.open.sequence = standing.sequence;
         for (dimension, place) in standing.places.iter().enumerate() {
@@ -244,9 +266,8 @@ impl Shard {
             + self.names.held_bytes()
     }
 
-    fn check(&mut self, customer: u64, event: &Event) -> Outcome {
-        let Some(id) = &event.id else { return Outcome::Folded };
-        let fingerprint = dedup::fingerprint(customer, event.kind, id);
+    fn check(&mut self, located: Located, event: &Event) -> Outcome {
+        let Some(fingerprint) = located.fingerprint else { return Outcome::Folded };
         match self.dedup.check(fingerprint, event.kind, event.time, self.clock) {
             Seniority::New => Outcome::Folded,
             Seniority::Unchecked => Outcome::Unchecked,
@@ -260,8 +281,9 @@ impl Shard {
     }
 
     /// Opens a customer, new or known.
-    fn open(&mut self, hash: u64, customer: &str) -> u32 {
-        if let Some(index) = self.find(hash, customer) {
+    fn open(&mut self, Located { hash, index, .. }: Located, customer: &str) -> u32 {
+        // Who was new then may have come since.
+        if let Some(index) = index.or_else(|| self.find(hash, customer)) {
             self.open_at(index);
             return index;
         }
@@ -365,6 +387,15 @@ impl Shard {
             sizes[size_index(change.to)] += 1;
         }
     }
+}
+
+/// Where an event's customer is, and what the event is known by. Good for as long as the shard is.
+#[derive(Debug, Clone, Copy)]
+pub struct Located {
+    hash: u64,
+    fingerprint: Option<u64>,
+    /// `None`: not there yet.
+    index: Option<u32>,
 }
 
 /// What `Record` says of the open customer, while it changes.

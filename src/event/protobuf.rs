@@ -26,8 +26,16 @@ pub(super) fn read(bytes: &[u8]) -> Result<Record<'_>, Reject> {
             None => rest.skip(wire_type, tag)?,
         }
     }
+    keep_last(&mut attributes);
     let (items, attributes) = (Parts::Read(items), Parts::Read(attributes));
     Ok(Record { slots, extras: Vec::new(), items, attributes })
+}
+
+/// Of attributes with the same name the last counts, as in any Protobuf map.
+fn keep_last(attributes: &mut Vec<(&str, Slot<'_>)>) {
+    attributes.reverse();
+    attributes.sort_by_key(|(name, _)| *name);
+    attributes.dedup_by_key(|(name, _)| *name);
 }
 
 /// One line of an order.

@@ -28,7 +28,7 @@ pub use feeder::Feeder;
 pub use intake::Intake;
 pub use member::{Assignment, Member, Rebalance, Stamp};
 pub use publisher::{Fence, Headers, Outcome, Outgoing, Publisher, Reason, abort_transaction_of};
-pub use settings::{Isolation, Settings};
+pub use settings::{Isolation, Settings, refuses};
 pub use subscriber::Subscriber;
 pub use topics::{Finding, Requirement, Role, Topics};
 pub use watermarks::Watermarks;

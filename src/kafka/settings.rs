@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaConfRes;
+
+use crate::config::service::Refusal;
 
 /// A transaction that is open for longer is aborted by the broker. Shorter than the session, so that a member that was
 /// thrown out of the group has none left.
@@ -24,6 +28,16 @@ pub struct Settings {
     pub client: Vec<(String, String)>,
     /// librdkafka's in-process cluster, which has no admin interface and keeps no transactional offsets.
     pub is_embedded: bool,
+}
+
+/// Why librdkafka, as it was built, does not take a setting; `None` when it does.
+pub fn refuses(name: &str, value: &str) -> Option<Refusal> {
+    match ClientConfig::new().set(name, value).create_native_config() {
+        Ok(_) => None,
+        Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => Some(Refusal::Unknown),
+        Err(KafkaError::ClientConfig(_, why, ..)) => Some(Refusal::Value(why)),
+        Err(other) => Some(Refusal::Value(other.to_string())),
+    }
 }
 
 /// Which records a reader is given.

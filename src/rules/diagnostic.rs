@@ -69,11 +69,12 @@ pub enum Code {
     OddDate,
     InTheClear,
     NoSnapshots,
+    NoMemoryLimit,
 }
 
 impl Code {
     /// Every code with its stable number, in the order of the numbers.
-    pub const ALL: [(Code, &'static str); 55] = [
+    pub const ALL: [(Code, &'static str); 56] = [
         (Code::Unreadable, "E0101"),
         (Code::TooLarge, "E0102"),
         (Code::NotToml, "E0103"),
@@ -129,6 +130,7 @@ impl Code {
         (Code::OddDate, "W0607"),
         (Code::InTheClear, "W0701"),
         (Code::NoSnapshots, "W0702"),
+        (Code::NoMemoryLimit, "W0703"),
     ];
 
     pub fn number(self) -> &'static str {

@@ -92,15 +92,16 @@ impl Screen {
         }
         let left_out = match self.n_left_out {
             0 => String::new(),
-            n => format!(" ({} too fast to show)", number(n)),
+            n => format!(", {} of them too fast to show", number(n)),
         };
         let bold = |text: String| self.paint.tone(Tone::Strong, text).to_string();
         let day = shop_time.to_string().get(..10).unwrap_or("").to_owned();
         self.bottom.set_message(format!(
-            "\n{}  {} events, {per_second:.0} a second  {} customers  {} changes{left_out}{}",
+            "\n{}  {} events ({per_second:.0}/s), {} customers\n  {:<10} {}{left_out}{}",
             bold(day),
             bold(number(n_events)),
             bold(number(status.n_customers())),
+            "changes",
             bold(number(self.n_changes)),
             self.sizes(status),
         ));

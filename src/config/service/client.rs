@@ -7,6 +7,8 @@ use std::path::Path;
 
 use super::document::{Section, Setting, Value};
 use super::finding::{Findings, Origin};
+use crate::rules::diagnostic::{Code, Diagnostic};
+use crate::rules::place::Place;
 
 /// Settings that Dormouse makes itself, since exactly once hangs on them, and what to do instead.
 const RESERVED: [(&str, &str); 13] = [
@@ -44,6 +46,8 @@ pub struct Client {
 struct Passed {
     value: String,
     is_hidden: bool,
+    /// Where its name stands.
+    place: Place,
 }
 
 impl Client {
@@ -52,9 +56,36 @@ impl Client {
         self.settings.iter().map(|(name, passed)| (name.as_str(), passed.value.as_str()))
     }
 
+    /// What somebody who knows librdkafka's settings has to say of each; `refuses` gets a name and a value and answers
+    /// with what is wrong.
+    pub fn check(&self, refuses: impl Fn(&str, &str) -> Option<Refusal>) -> Vec<Diagnostic> {
+        let complaint = |(name, passed): (&String, &Passed)| {
+            let title = match refuses(name, &passed.value)? {
+                Refusal::Unknown => format!("librdkafka has no setting `{name}`"),
+                Refusal::Value(why) if passed.is_hidden && why.contains(&passed.value) => {
+                    format!("`{name}` cannot have this value")
+                }
+                Refusal::Value(why) => format!("`{name}` cannot have this value: {why}"),
+            };
+            let help = "its settings are at https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md";
+            Some(Diagnostic::new(Code::BadSetting, passed.place.clone(), title).help(help))
+        };
+        let mut complaints: Vec<Diagnostic> = self.settings.iter().filter_map(complaint).collect();
+        complaints.sort_by_key(|complaint| complaint.place.span.start);
+        complaints
+    }
+
     pub fn get(&self, name: &str) -> Option<&str> {
         self.settings.get(name).map(|passed| passed.value.as_str())
     }
+}
+
+/// Why librdkafka does not take a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    Unknown,
+    /// In its own words, which may hold the value.
+    Value(String),
 }
 
 /// Secrets show as `(hidden)`.
@@ -98,7 +129,8 @@ fn plain(name: &str, setting: &Setting, findings: &mut Findings) -> Option<Passe
             return None;
         }
     };
-    Some(Passed { value, is_hidden: is_sensitive(name) || setting.spot.origin == Origin::Environment })
+    let is_hidden = is_sensitive(name) || setting.spot.origin == Origin::Environment;
+    Some(Passed { value, is_hidden, place: findings.place(&setting.key) })
 }
 
 fn from_file(name: &str, setting: &Setting, folder: &Path, findings: &mut Findings) -> Option<Passed> {
@@ -110,7 +142,8 @@ fn from_file(name: &str, setting: &Setting, folder: &Path, findings: &mut Findin
     let problem = match std::fs::read_to_string(&path) {
         Ok(text) if text.trim_end_matches(['\r', '\n']).is_empty() => "it is empty".to_owned(),
         Ok(text) => {
-            return Some(Passed { value: text.trim_end_matches(['\r', '\n']).to_owned(), is_hidden: true });
+            let value = text.trim_end_matches(['\r', '\n']).to_owned();
+            return Some(Passed { value, is_hidden: true, place: findings.place(&setting.key) });
         }
         Err(error) => error.to_string(),
     };

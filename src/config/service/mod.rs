@@ -17,10 +17,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::Span;
-use crate::rules::diagnostic::Diagnostic;
+use crate::rules::diagnostic::{Code, Diagnostic};
 use crate::rules::place::SourceFile;
 
-pub use client::Client;
+pub use client::{Client, Refusal};
 pub use environment::Environment;
 pub use topics::{Input, Output, check_kinds};
 
@@ -231,6 +231,14 @@ fn read_state(section: Section, findings: &mut Findings) -> State {
     let mut reader = Reader::new(section, findings);
     let snapshots = reader.text("snapshots");
     let memory_limit_bytes = reader.size("memory_limit");
+    if memory_limit_bytes.is_some() {
+        reader.warn(
+            "memory_limit",
+            Code::NoMemoryLimit,
+            "this version watches no memory limit",
+            "watch the metric dormouse_state_bytes, and leave this out",
+        );
+    }
     let accept_loss = reader.flag_or("accept_loss", false);
     if let Some(url) = &snapshots {
         topics::check_snapshots(url, reader.findings);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use expect_test::{Expect, expect};
+use proptest::prelude::*;
 
 use super::*;
 
@@ -242,4 +243,63 @@ fn kinds_are_those_of_the_rules() {
         E0401 dormouse.toml:8 `"brwse"`: the rules have no kind `brwse` | did you mean "browse"?
         E0401 dormouse.toml:11 `"order"`: the rules have no kind `order` | kinds are purchase, browse, search, refund, feedback, profile, cart; the rules add one with [kind.order]
     "#]].assert_eq(&complaints);
+}
+
+/// A file that uses everything, to be broken.
+const FULL: &str = include_str!("../../../config/dormouse.toml");
+
+#[derive(Debug, Clone)]
+enum Damage {
+    Delete { start: usize, len: usize },
+    Insert { at: usize, text: &'static str },
+    Swap { first: usize, second: usize },
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    const TEXTS: &[&str] =
+        &["\"", "=", "[", "]]", "é", "\0", "'''", "99999999999999999999", "-", "\n[kafka]\n", "{", "1h", "#"];
+    prop_oneof![
+        (0..FULL.len(), 1usize..40).prop_map(|(start, len)| Damage::Delete { start, len }),
+        (0..FULL.len(), proptest::sample::select(TEXTS)).prop_map(|(at, text)| Damage::Insert { at, text }),
+        (0usize..60, 0usize..60).prop_map(|(first, second)| Damage::Swap { first, second }),
+    ]
+}
+
+fn damaged(text: &str, damage: &Damage) -> String {
+    let boundary = |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    match damage {
+        Damage::Delete { start, len } => {
+            format!("{}{}", &text[..boundary(*start)], &text[boundary(start + len).max(boundary(*start))..])
+        }
+        Damage::Insert { at, text: inserted } => {
+            format!("{}{inserted}{}", &text[..boundary(*at)], &text[boundary(*at)..])
+        }
+        Damage::Swap { first, second } => {
+            let mut lines: Vec<&str> = text.lines().collect();
+            let (first, second) = (first % lines.len().max(1), second % lines.len().max(1));
+            if !lines.is_empty() {
+                lines.swap(first, second);
+            }
+            lines.join("\n")
+        }
+    }
+}
+
+proptest! {
+    /// Whatever stands in the file: a service, or complaints that can be shown; never a panic.
+    #[test]
+    fn broken_files_are_refused_with_places_or_taken(damages in proptest::collection::vec(damage(), 1..4)) {
+        let text = damages.iter().fold(FULL.to_owned(), |text, damage| damaged(&text, damage));
+        match load_file(&SourceFile::new("dormouse.toml", text.clone()), &surroundings(&[])) {
+            Ok(loaded) => prop_assert!(!loaded.service.inputs.is_empty()),
+            Err(diagnostics) => {
+                prop_assert!(diagnostics.iter().any(Diagnostic::is_error));
+                for diagnostic in &diagnostics {
+                    prop_assert!(diagnostic.place.file.text.get(diagnostic.place.span.clone()).is_some());
+                    prop_assert!(!diagnostic.title.is_empty());
+                }
+            }
+        }
+        prop_assert_eq!(super::mask::masked(&text).len(), text.len());
+    }
 }

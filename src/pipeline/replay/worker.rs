@@ -13,11 +13,14 @@ use super::merge::FromFile;
 use super::packed::{Origin, pack, pack_key};
 use super::reader::Raw;
 use super::spill::{Sorted, Sorter};
-use crate::engine::{Cause, Change, Outcome, Progress, Shard};
-use crate::event::{Decoder, Instant, Span};
+use crate::engine::{Cause, Change, Located, Outcome, Progress, Shard};
+use crate::event::{Decoder, Event, Instant, Span};
 
 /// Judgements between two looks at what they brought, so that an hour in which everybody is due fits into memory.
 const ADVANCE_BUDGET: usize = 4_096;
+
+/// Events that are looked up before the first of them is applied.
+const LOOKAHEAD: usize = 32;
 
 /// A chunk that events of a job stand in.
 pub struct Part {
@@ -43,6 +46,13 @@ pub struct Job {
     pub entries: Vec<Entry>,
     /// The clock of the whole replay after the batch.
     pub clock: Instant,
+}
+
+impl Job {
+    /// An event, and which of its chunk's lines it is.
+    fn event(&self, entry: &Entry) -> &(u32, Event<'_>) {
+        &self.parts[entry.part as usize].decoded.borrow_dependent().events[entry.event as usize]
+    }
 }
 
 pub struct Worker {
@@ -104,26 +114,36 @@ impl Worker {
     }
 
     fn apply(&mut self, job: &Job, changes: &mut Vec<Change>) -> io::Result<()> {
-        for entry in &job.entries {
-            let part = &job.parts[entry.part as usize];
-            let (line, event) = &part.decoded.borrow_dependent().events[entry.event as usize];
-            // Records of other shards moved the clock too. Only this customer's overdue judgements matter now.
-            self.shard.observe(entry.clock_before);
-            let clock_after = entry.clock_before.max(event.time - self.grace);
-            match self.shard.apply(event, clock_after, changes) {
-                Outcome::Folded => {}
-                Outcome::Unchecked => self.kept.n_unchecked += 1,
-                Outcome::Duplicate => self.kept.n_duplicates += 1,
-            }
-            if !changes.is_empty() {
-                let line = part.decoded.borrow_owner().line_number(part.n_lines_before, *line);
-                self.kept.keep(changes, Some(Origin { file: part.file, line }))?;
+        let mut located = Vec::with_capacity(LOOKAHEAD);
+        for entries in job.entries.chunks(LOOKAHEAD) {
+            located.clear();
+            located.extend(entries.iter().map(|entry| self.shard.locate(&job.event(entry).1)));
+            for (entry, located) in entries.iter().zip(&located) {
+                self.apply_one(job, entry, *located, changes)?;
             }
         }
         while self.shard.advance(job.clock, ADVANCE_BUDGET, changes) == Progress::More {
             self.kept.keep(changes, None)?;
         }
         self.kept.keep(changes, None)
+    }
+
+    fn apply_one(&mut self, job: &Job, entry: &Entry, located: Located, changes: &mut Vec<Change>) -> io::Result<()> {
+        let (line, event) = job.event(entry);
+        // Records of other shards moved the clock too. Only this customer's overdue judgements matter now.
+        self.shard.observe(entry.clock_before);
+        let clock_after = entry.clock_before.max(event.time - self.grace);
+        match self.shard.apply_at(located, event, clock_after, changes) {
+            Outcome::Folded => {}
+            Outcome::Unchecked => self.kept.n_unchecked += 1,
+            Outcome::Duplicate => self.kept.n_duplicates += 1,
+        }
+        if !changes.is_empty() {
+            let part = &job.parts[entry.part as usize];
+            let line = part.decoded.borrow_owner().line_number(part.n_lines_before, *line);
+            self.kept.keep(changes, Some(Origin { file: part.file, line }))?;
+        }
+        Ok(())
     }
 
     fn finish(self) -> Done {

@@ -10,7 +10,7 @@ use crate::event::{AttributeId, Instant};
 
 /// At most this many pieces (bucket exits, crossings) are looked at before a due is given that may be early: a piece
 /// costs about as much as a twentieth of the judgement that an early due wastes, and most dues never come.
-const PIECES_MAX: usize = 8;
+const PIECES_MAX: usize = 6;
 
 /// A feature's value, as a function of the instant while nothing leaves a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -260,12 +260,10 @@ fn linear(
     at: Instant,
 ) -> Verdict {
     if let ([(coefficient, feature)], []) = (&left.terms[..], &right.terms[..])
-        && is_window(plan, *feature)
+        && let Some(verdict) =
+            single(plan, facts, (*coefficient, *feature), relation, right.constant - left.constant, at)
     {
-        let (coefficient, constant) = (*coefficient, right.constant - left.constant);
-        let monotone = !matches!(relation, Relation::Equal | Relation::NotEqual);
-        return facts
-            .scan(*feature, at, monotone, &|value| relation.holds((coefficient * i128::from(value)).cmp(&constant)));
+        return verdict;
     }
     pieces(at, n_pieces(plan, &[left, right]), |at| {
         let (left, right) = (sum(plan, facts, left, at), sum(plan, facts, right, at));
@@ -289,6 +287,46 @@ fn linear(
     })
 }
 
+/// One feature against a constant, as most comparisons are: without the machinery of pieces. `None` where that is
+/// needed to look further ahead.
+fn single(
+    plan: &Plan,
+    facts: &mut impl Facts,
+    (coefficient, feature): (i128, FeatureId),
+    relation: Relation,
+    constant: i128,
+    at: Instant,
+) -> Option<Verdict> {
+    use super::plan::Feature;
+    match plan.feature(feature) {
+        Feature::Window { .. } => {
+            let monotone = !matches!(relation, Relation::Equal | Relation::NotEqual);
+            return Some(match (coefficient, i64::try_from(constant)) {
+                (1, Ok(constant)) => facts.scan(feature, at, monotone, &|value| relation.holds(value.cmp(&constant))),
+                _ => facts.scan(feature, at, monotone, &|value| {
+                    relation.holds((coefficient * i128::from(value)).cmp(&constant))
+                }),
+            });
+        }
+        Feature::DaysUntil(_) => return None,
+        _ => {}
+    }
+    let (value, until) = feature_value(plan, facts, feature, at);
+    let holds = match value {
+        Value::Absent => false,
+        Value::Never => relation.holds(Ordering::Greater),
+        Value::Fixed(value) => relation.holds((coefficient * i128::from(value)).cmp(&constant)),
+        Value::Since(instant) => {
+            let difference = Difference { slope: coefficient, offset: -coefficient * i128::from(instant.0) - constant };
+            let holds = relation.holds(difference.sign(at));
+            let is_turn = |turn: &Instant| relation.holds(difference.sign(*turn)) != holds;
+            let turn = difference.turns(at).into_iter().flatten().find(is_turn);
+            return Some(Verdict { holds, until: until.min(turn.unwrap_or(Instant::NEVER)) });
+        }
+    };
+    Some(Verdict { holds, until })
+}
+
 fn linear_in(plan: &Plan, facts: &mut impl Facts, left: &Linear, values: &[i128], at: Instant) -> Verdict {
     pieces(at, n_pieces(plan, &[left]), |at| {
         let line = sum(plan, facts, left, at);
@@ -300,10 +338,6 @@ fn linear_in(plan: &Plan, facts: &mut impl Facts, left: &Linear, values: &[i128]
         let turn = differences.flat_map(|difference| difference.turns(at)).flatten().min();
         Piece::constant(holds, line.until.min(turn.unwrap_or(Instant::NEVER)))
     })
-}
-
-fn is_window(plan: &Plan, feature: FeatureId) -> bool {
-    matches!(plan.feature(feature), super::plan::Feature::Window { .. })
 }
 
 /// A stretch of time over which both sides are lines in the instant, or shorter where they cross.

@@ -23,6 +23,10 @@ check:
 fmt:
     cargo fmt --all
 
+# The speed of replay, decoder and engine, each beside the machine's own limit
+bench *args:
+    cargo bench {{ args }}
+
 # Licences and versions of dependencies
 deny:
     scripts/deny.sh

@@ -8,8 +8,8 @@ use std::cmp::Ordering;
 use super::plan::{Comparison, Condition, FeatureId, Linear, Plan, Relation, Score, Test, TextOperand};
 use crate::event::{AttributeId, Instant};
 
-/// At most this many pieces (bucket exits, crossings) are looked at before a due is given that may be early: a piece
-/// costs about as much as a twentieth of the judgement that an early due wastes, and most dues never come.
+/// At most this many pieces (bucket exits, crossings) are looked at before a due is given that may be early. SPEC 6 allows
+/// 64; looking is paid at every event, an early due only when it comes, and most are overtaken by an event first.
 const PIECES_MAX: usize = 6;
 
 /// A feature's value, as a function of the instant while nothing leaves a window.

@@ -16,4 +16,5 @@ pub mod http;
 pub mod kafka;
 pub mod pipeline;
 pub mod rules;
+pub mod snapshot;
 pub mod telemetry;

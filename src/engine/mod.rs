@@ -16,4 +16,4 @@ mod varint;
 mod wheel;
 
 pub use change::{Cause, Change, Evidence, Outcome, Place, Progress, Standing};
-pub use shard::{Located, Shard};
+pub use shard::{Cut, Import, Located, Misfit, Packet, Section, Shard, layout};

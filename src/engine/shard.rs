@@ -4,6 +4,9 @@
 //! record is applied, its customer has been judged at every due up to the shard's clock. `apply` sees to that itself,
 //! `advance` for everybody.
 
+mod export;
+mod import;
+
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -23,6 +26,11 @@ use super::wheel::{Links, Records, Wheel};
 use crate::event::{Event, Instant};
 use crate::rules::Plan;
 use crate::rules::calendar::Calendar;
+
+pub use export::{Cut, Packet, Section, layout};
+pub use import::{Import, Misfit};
+
+use export::Export;
 
 /// What is at hand of a customer without opening them.
 #[derive(Debug)]
@@ -48,6 +56,8 @@ impl Records for RecordList {
 }
 
 const LONG_AGO: Instant = Instant(i64::MIN);
+/// The due of a customer whom recovery has changed and who is to be armed at its end. The wheel takes it for never.
+const TO_BE_ARMED: Instant = Instant(i64::MAX - 1);
 
 /// Not shared between threads: one owner folds, judges and moves the clock.
 #[derive(Debug)]
@@ -72,6 +82,8 @@ pub struct Shard {
     popped: Vec<u32>,
     /// Due at `popped_at`, in reverse order, when a budget ran out among them.
     waiting: Vec<u32>,
+    /// While the state of an earlier moment is handed out.
+    export: Option<Box<Export>>,
 }
 
 impl Shard {
@@ -94,6 +106,7 @@ impl Shard {
             encoded: Vec::new(),
             popped: Vec::new(),
             waiting: Vec::new(),
+            export: None,
             plan,
         }
     }
@@ -191,6 +204,7 @@ impl Shard {
             let mut record = self.now_of(index);
             self.fold_open(event, record.latest);
             record.latest = record.latest.max(event.time);
+            record.due = TO_BE_ARMED;
             self.close(index, record);
         }
         outcome
@@ -218,15 +232,34 @@ impl Shard {
             }
             record.latest = record.latest.max(place.since.unwrap_or(LONG_AGO));
         }
+        record.due = TO_BE_ARMED;
         self.close(index, record);
     }
 
-    /// Recovery, last step: moves the clock, and arms every customer strictly after their own `latest`. What is then due
-    /// is judged by the next `advance`.
+    /// Recovery: nobody is in a segment, as if nothing had been published yet. Facts stay.
+    pub fn forget_standings(&mut self) {
+        for index in 0..self.records.0.len() as u32 {
+            let mut record = self.now_of(index);
+            self.open_at(index);
+            self.open.forget_standing();
+            record.due = TO_BE_ARMED;
+            self.close(index, record);
+        }
+        for segments in &mut self.sizes {
+            segments.fill(0);
+            segments[0] = self.records.0.len() as u64;
+        }
+    }
+
+    /// Recovery, last step: moves the clock, and arms every customer who was changed by it strictly after their own
+    /// `latest`; the others stay armed as they were imported. What is then due is judged by the next `advance`.
     pub fn arm(&mut self, clock: Instant) {
         self.observe(clock);
         for index in 0..self.records.0.len() as u32 {
             let mut record = self.now_of(index);
+            if record.due != TO_BE_ARMED {
+                continue;
+            }
             self.open_at(index);
             let mut view = View {
                 plan: &self.plan,
@@ -264,6 +297,7 @@ impl Shard {
             + self.wheel.held_bytes()
             + self.dedup.held_bytes()
             + self.names.held_bytes()
+            + self.export_bytes()
     }
 
     fn check(&mut self, located: Located, event: &Event) -> Outcome {
@@ -348,6 +382,9 @@ impl Shard {
         self.encoded.clear();
         self.open.encode(&self.plan, now.latest, &mut self.encoded);
         let record = &mut self.records.0[index as usize];
+        if let Some(export) = &mut self.export {
+            export.keep(index, record, &self.arena);
+        }
         record.block = self.arena.replace(record.block, &self.encoded);
         (record.due, record.latest) = (now.due, now.latest);
         self.wheel.arm(&mut self.records, index);

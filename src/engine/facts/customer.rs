@@ -126,6 +126,13 @@ impl Customer {
         self.raw_base = self.base();
     }
 
+    /// In no segment from the start, with nothing published.
+    pub fn forget_standing(&mut self) {
+        self.sequence = 0;
+        self.standpoints.fill(Standpoint::default());
+        self.left.fill(Instant::NEVER);
+    }
+
     fn reset(&mut self, plan: &Plan, cooldowns: &Cooldowns) {
         self.id.clear();
         self.sequence = 0;

@@ -233,8 +233,17 @@ fn the_two_newest_that_can_be_used_stay_and_older_ones_go() {
     assert_eq!(left, expected.map(|(lineage, epoch)| (lineage.to_owned(), epoch)));
     assert!(!place.files().iter().any(|file| file.to_string_lossy().contains("unfinished")));
 
-    // One that is broken does not count as one of the two.
+    // One that is broken does not count as one of the two: neither one with another bit, nor one without a part.
+    let bit = place.files().into_iter().find(|file| file.to_string_lossy().contains("04-a4/part-00000"));
+    let bit = bit.expect("it has a part");
+    let whole = fs::read(&bit).expect("it can be read");
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2] ^= 1;
+    fs::write(&bit, damaged).expect("it can be written");
     let newest = place.publish("a", 5);
+    assert_eq!(prune(&place.store, &newest).expect("the folder can be written"), 0);
+    assert!(epochs(&place.look()).contains(&3));
+    fs::write(&bit, whole).expect("it can be written");
     let broken = place.files().into_iter().find(|file| file.to_string_lossy().contains("04-a4/part-00000"));
     fs::remove_file(broken.expect("it has a part")).expect("it can be removed");
     assert_eq!(prune(&place.store, &newest).expect("the folder can be written"), 0);
@@ -244,7 +253,7 @@ fn the_two_newest_that_can_be_used_stay_and_older_ones_go() {
 #[test]
 fn a_place_that_cannot_be_is_refused_with_its_name() {
     for url in ["nowhere", "ftp://a/b", "file://host/path"] {
-        let error = Store::open(url, "g").err().expect("it is none").to_string();
+        let error = Store::open(url, "g").expect_err("it is none").to_string();
         assert!(error.starts_with(&format!("`{url}` cannot hold snapshots: ")), "{error}");
     }
     // What the keys of clouds are is not asked before something is read; that TLS can be spoken is.

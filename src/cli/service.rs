@@ -2,6 +2,7 @@
 //! the pipeline.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::rules::complain;
 use crate::config::service::Service;
@@ -10,6 +11,7 @@ use crate::kafka;
 use crate::pipeline::{self, Placement};
 use crate::rules::Plan;
 use crate::rules::diagnostic::Diagnostic;
+use crate::snapshot;
 
 /// Settings and rules that may run together.
 pub struct Checked {
@@ -63,6 +65,13 @@ pub fn kafka_settings(service: &Service) -> kafka::Settings {
         client: client.collect(),
         is_embedded: false,
     }
+}
+
+/// Where snapshots go; the place is opened, and made when it is a folder that is not there.
+pub fn snapshots(service: &Service) -> Result<Option<pipeline::Snapshots>, snapshot::Error> {
+    let Some(url) = &service.state.snapshots else { return Ok(None) };
+    let every = Duration::from_millis(service.state.snapshot_every.0.unsigned_abs());
+    Ok(Some(pipeline::Snapshots { store: snapshot::Store::open(url, &service.kafka.group)?, every }))
 }
 
 /// Everything that the pipeline works by. The kinds of the inputs are the plan's: see [`check`].

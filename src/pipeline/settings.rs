@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::keeping::Snapshots;
 use super::placement::Placement;
 use super::wall::Wall;
 use crate::event::{Format, KindId, Span};
@@ -26,6 +27,8 @@ pub struct Settings {
     pub buffer_bytes: usize,
     pub n_workers: usize,
     pub placement: Placement,
+    /// Where snapshots go; none: state is rebuilt from the input alone.
+    pub snapshots: Option<Snapshots>,
     /// Rebuild state although records that it once was made of are gone.
     pub accepts_loss: bool,
     pub wall: Wall,
@@ -66,6 +69,7 @@ impl Settings {
             buffer_bytes: 128 << 20,
             n_workers: std::thread::available_parallelism().map_or(1, usize::from),
             placement: Placement::Murmur2,
+            snapshots: None,
             accepts_loss: false,
             wall: Wall::System,
             shutdown_timeout: Duration::from_secs(30),

@@ -68,13 +68,12 @@ pub enum Code {
     UnusedScore,
     OddDate,
     InTheClear,
-    NoSnapshots,
     NoMemoryLimit,
 }
 
 impl Code {
     /// Every code with its stable number, in the order of the numbers.
-    pub const ALL: [(Code, &'static str); 56] = [
+    pub const ALL: [(Code, &'static str); 55] = [
         (Code::Unreadable, "E0101"),
         (Code::TooLarge, "E0102"),
         (Code::NotToml, "E0103"),
@@ -129,7 +128,6 @@ impl Code {
         (Code::UnusedScore, "W0606"),
         (Code::OddDate, "W0607"),
         (Code::InTheClear, "W0701"),
-        (Code::NoSnapshots, "W0702"),
         (Code::NoMemoryLimit, "W0703"),
     ];
 

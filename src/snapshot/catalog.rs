@@ -76,14 +76,20 @@ fn check_parts(manifest: &Manifest, sizes: &BTreeMap<&str, u64>) -> Result<(), E
     Ok(())
 }
 
-/// After a snapshot was published: deletes what is older than the two newest that could be used in its place, and parts
-/// of older ones that were never finished. Other lineages are left alone. Says how many snapshots went.
+/// After a snapshot was published: deletes what is older than the two newest that could be used, and parts of older ones
+/// that were never finished. The one that is kept beside the newest is read first: it must be whole, byte by byte, before
+/// the one behind it goes. Other lineages are left alone. Says how many snapshots went.
 pub fn prune(store: &Store, newest: &Manifest) -> Result<usize, Error> {
     let Catalog { whole, orphans, .. } = look(store, newest.shard)?;
     let is_ours = |manifest: &Manifest| manifest.lineage == newest.lineage && manifest.epoch <= newest.epoch;
     let is_like = |manifest: &Manifest| manifest.rules == newest.rules && manifest.layout == newest.layout;
-    let kept: Vec<Name> =
-        whole.iter().filter(|one| is_ours(one) && is_like(one)).take(KEPT).map(Manifest::name).collect();
+    let mut kept = vec![newest.name()];
+    let is_older = |one: &Manifest| one.name() < newest.name();
+    for one in whole.iter().filter(|one| is_ours(one) && is_like(one) && is_older(one)) {
+        if kept.len() < KEPT && is_intact(store, one)? {
+            kept.push(one.name());
+        }
+    }
     let Some(oldest) = kept.get(KEPT - 1) else { return Ok(0) };
     let mut n_deleted = 0;
     for manifest in whole.iter().filter(|one| is_ours(one) && one.name() < *oldest) {
@@ -94,6 +100,23 @@ pub fn prune(store: &Store, newest: &Manifest) -> Result<usize, Error> {
         store.delete(object)?;
     }
     Ok(n_deleted)
+}
+
+/// Reads all parts; what is damaged is said.
+fn is_intact(store: &Store, manifest: &Manifest) -> Result<bool, Error> {
+    let name = manifest.name();
+    for (number, part) in manifest.parts.iter().enumerate() {
+        let object = name.part(number);
+        match store.read(&object).and_then(|bytes| part.check(&object, &bytes)) {
+            Ok(()) => {}
+            Err(why @ (Error::Damaged { .. } | Error::Missing { .. })) => {
+                tracing::warn!("{}; an older one is kept instead", Unusable { name, why });
+                return Ok(false);
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(true)
 }
 
 /// The manifest first: what is half deleted is none.

@@ -24,5 +24,5 @@ pub use error::Error;
 pub use loading::{Watch, load};
 pub use manifest::{FORMAT, Manifest, PartInfo};
 pub use name::Name;
-pub use store::Store;
+pub use store::{Objects, Store};
 pub use writing::{Head, Writing};

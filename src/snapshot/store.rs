@@ -1,6 +1,7 @@
 //! Where snapshots are kept: a folder, or a bucket of S3, Google Cloud Storage or Azure, by a URL. Keys come from the
 //! environment, as the tools of each cloud read them. Calls wait for their answer; retries and time-outs are the crate's.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,15 +24,38 @@ const RETRIES_MAX: usize = 6;
 /// A place for the snapshots of one group. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    runtime: Arc<Runtime>,
-    objects: Arc<dyn ObjectStore>,
-    /// In front of every name.
-    root: Path,
+    kind: Kind,
     url: String,
 }
 
+#[derive(Clone)]
+enum Kind {
+    Remote(Remote),
+    Given(Arc<dyn Objects>),
+}
+
+/// A store of somebody's own, such as a simulation's. What holds of every store: an object is created whole or not at all,
+/// never when one of its name is there, and is seen by whoever lists or reads afterwards.
+pub trait Objects: Send + Sync {
+    fn create(&self, object: &str, bytes: Vec<u8>) -> Result<(), Error>;
+    fn read(&self, object: &str) -> Result<Vec<u8>, Error>;
+    /// The objects whose names begin with a folder's, with their sizes.
+    fn list(&self, folder: &str) -> Result<Vec<(String, u64)>, Error>;
+    /// It is no error when it is not there.
+    fn delete(&self, object: &str) -> Result<(), Error>;
+}
+
 /// An object that is on its way.
-pub struct Transfer<T>(JoinHandle<Result<T, Error>>);
+pub enum Transfer<T> {
+    Started(JoinHandle<Result<T, Error>>),
+    Done(Result<T, Error>),
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({})", self.url)
+    }
+}
 
 impl Store {
     /// Opens the place that a URL names; a folder is made when it is not there. Names begin with the group's, so that
@@ -39,36 +63,19 @@ impl Store {
     pub fn open(url: &str, group: &str) -> Result<Store, Error> {
         let refused = |why: String| Error::Place { url: url.to_owned(), why };
         let parsed = url::Url::parse(url).map_err(|error| refused(error.to_string()))?;
-        let failed = |source: object_store::Error| refused(source.to_string());
-        let prefix = Path::from_url_path(parsed.path()).map_err(|error| refused(error.to_string()))?;
-        if parsed.scheme() != "file" {
-            // Another part of the process may have chosen one before; either will do.
-            drop(rustls::crypto::ring::default_provider().install_default());
-        }
-        let retry = RetryConfig { max_retries: RETRIES_MAX, retry_timeout: RETRY_TIMEOUT, ..RetryConfig::default() };
-        let (objects, prefix): (Arc<dyn ObjectStore>, Path) = match parsed.scheme() {
-            "file" => (Arc::new(open_folder(&parsed).map_err(refused)?), Path::default()),
-            "s3" => {
-                let builder = AmazonS3Builder::from_env().with_url(url).with_retry(retry);
-                (Arc::new(builder.build().map_err(failed)?), prefix)
-            }
-            "gs" => {
-                let builder = GoogleCloudStorageBuilder::from_env().with_url(url).with_retry(retry);
-                (Arc::new(builder.build().map_err(failed)?), prefix)
-            }
-            "az" => {
-                let builder = MicrosoftAzureBuilder::from_env().with_url(url).with_retry(retry);
-                (Arc::new(builder.build().map_err(failed)?), prefix)
-            }
-            _ => return Err(refused("it begins with none of file://, s3://, gs://, az://".to_owned())),
-        };
+        let (objects, prefix) = open_objects(&parsed).map_err(refused)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("store")
             .enable_all()
             .build()
             .map_err(Error::Runtime)?;
-        Ok(Store { runtime: Arc::new(runtime), objects, root: prefix.join(group), url: url.to_owned() })
+        let remote = Remote { runtime: Arc::new(runtime), objects, root: prefix.join(group) };
+        Ok(Store { kind: Kind::Remote(remote), url: url.to_owned() })
+    }
+
+    pub fn given(objects: Arc<dyn Objects>) -> Store {
+        Store { kind: Kind::Given(objects), url: "given".to_owned() }
     }
 
     /// The place, for people.
@@ -83,15 +90,10 @@ impl Store {
 
     /// As [`Store::create`], without waiting.
     pub fn start_create(&self, object: &str, bytes: Vec<u8>) -> Transfer<()> {
-        let (objects, path, name) = (Arc::clone(&self.objects), self.path(object), object.to_owned());
-        Transfer(self.runtime.spawn(async move {
-            let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-            match objects.put_opts(&path, PutPayload::from(bytes), options).await {
-                Ok(_) => Ok(()),
-                Err(object_store::Error::AlreadyExists { .. }) => Err(Error::Exists { object: name }),
-                Err(source) => Err(Error::Store { object: name, source }),
-            }
-        }))
+        match &self.kind {
+            Kind::Remote(remote) => Transfer::Started(remote.create(object, bytes)),
+            Kind::Given(objects) => Transfer::Done(objects.create(object, bytes)),
+        }
     }
 
     pub fn read(&self, object: &str) -> Result<Vec<u8>, Error> {
@@ -100,38 +102,86 @@ impl Store {
 
     /// As [`Store::read`], without waiting.
     pub fn start_read(&self, object: &str) -> Transfer<Vec<u8>> {
-        let (objects, path, name) = (Arc::clone(&self.objects), self.path(object), object.to_owned());
-        Transfer(self.runtime.spawn(async move {
-            let bytes = async { objects.get(&path).await?.bytes().await };
-            match bytes.await {
-                Ok(bytes) => Ok(bytes.into()),
-                Err(object_store::Error::NotFound { .. }) => Err(Error::Missing { object: name }),
-                Err(source) => Err(Error::Store { object: name, source }),
-            }
-        }))
+        match &self.kind {
+            Kind::Remote(remote) => Transfer::Started(remote.read(object)),
+            Kind::Given(objects) => Transfer::Done(objects.read(object)),
+        }
     }
 
     /// Waits for a transfer.
     pub fn wait<T>(&self, transfer: Transfer<T>) -> Result<T, Error> {
-        self.runtime.block_on(transfer.0).expect("a transfer neither panics nor is it given up while it is waited for")
+        match (transfer, &self.kind) {
+            (Transfer::Done(outcome), _) => outcome,
+            (Transfer::Started(task), Kind::Remote(remote)) => {
+                let outcome = remote.runtime.block_on(task);
+                outcome.expect("a transfer neither panics nor is it given up while it is waited for")
+            }
+            (Transfer::Started(_), Kind::Given(_)) => unreachable!("a given store answers at once"),
+        }
     }
 
     /// The objects whose names begin with a folder's, with their sizes, sorted by name.
     pub fn list(&self, folder: &str) -> Result<Vec<(String, u64)>, Error> {
-        let path = self.path(folder);
-        let listed = self.runtime.block_on(self.objects.list(Some(&path)).try_collect::<Vec<_>>());
-        let listed = listed.map_err(|source| Error::Store { object: folder.to_owned(), source })?;
-        let root = format!("{}/", self.root);
-        let mut objects: Vec<(String, u64)> = listed
-            .into_iter()
-            .filter_map(|meta| Some((meta.location.as_ref().strip_prefix(&root)?.to_owned(), meta.size)))
-            .collect();
+        let mut objects = match &self.kind {
+            Kind::Remote(remote) => remote.list(folder)?,
+            Kind::Given(objects) => objects.list(folder)?,
+        };
         objects.sort();
         Ok(objects)
     }
 
     /// Deletes an object; it is no error when it is not there.
     pub fn delete(&self, object: &str) -> Result<(), Error> {
+        match &self.kind {
+            Kind::Remote(remote) => remote.delete(object),
+            Kind::Given(objects) => objects.delete(object),
+        }
+    }
+}
+
+/// A folder or a bucket.
+#[derive(Clone)]
+struct Remote {
+    runtime: Arc<Runtime>,
+    objects: Arc<dyn ObjectStore>,
+    /// In front of every name.
+    root: Path,
+}
+
+impl Remote {
+    fn create(&self, object: &str, bytes: Vec<u8>) -> JoinHandle<Result<(), Error>> {
+        let (objects, path, object) = (Arc::clone(&self.objects), self.path(object), object.to_owned());
+        self.runtime.spawn(async move {
+            let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+            match objects.put_opts(&path, PutPayload::from(bytes), options).await {
+                Ok(_) => Ok(()),
+                Err(object_store::Error::AlreadyExists { .. }) => Err(Error::Exists { object }),
+                Err(source) => Err(Error::Store { object, source }),
+            }
+        })
+    }
+
+    fn read(&self, object: &str) -> JoinHandle<Result<Vec<u8>, Error>> {
+        let (objects, path, object) = (Arc::clone(&self.objects), self.path(object), object.to_owned());
+        self.runtime.spawn(async move {
+            let bytes = async { objects.get(&path).await?.bytes().await };
+            match bytes.await {
+                Ok(bytes) => Ok(bytes.into()),
+                Err(object_store::Error::NotFound { .. }) => Err(Error::Missing { object }),
+                Err(source) => Err(Error::Store { object, source }),
+            }
+        })
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<(String, u64)>, Error> {
+        let listed = self.runtime.block_on(self.objects.list(Some(&self.path(folder))).try_collect::<Vec<_>>());
+        let listed = listed.map_err(|source| Error::Store { object: folder.to_owned(), source })?;
+        let root = format!("{}/", self.root);
+        let named = listed.into_iter();
+        Ok(named.filter_map(|meta| Some((meta.location.as_ref().strip_prefix(&root)?.to_owned(), meta.size))).collect())
+    }
+
+    fn delete(&self, object: &str) -> Result<(), Error> {
         match self.runtime.block_on(self.objects.delete(&self.path(object))) {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(source) => Err(Error::Store { object: object.to_owned(), source }),
@@ -141,6 +191,31 @@ impl Store {
     fn path(&self, object: &str) -> Path {
         object.split('/').fold(self.root.clone(), |path, name| path.join(name))
     }
+}
+
+/// The store of a URL, and what stands in front of all names there.
+fn open_objects(url: &url::Url) -> Result<(Arc<dyn ObjectStore>, Path), String> {
+    if url.scheme() == "file" {
+        return Ok((Arc::new(open_folder(url)?), Path::default()));
+    }
+    let prefix = Path::from_url_path(url.path()).map_err(|error| error.to_string())?;
+    // Another part of the process may have chosen one before; either will do.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let retry = RetryConfig { max_retries: RETRIES_MAX, retry_timeout: RETRY_TIMEOUT, ..RetryConfig::default() };
+    let text = url.as_str();
+    let objects: Result<Arc<dyn ObjectStore>, object_store::Error> = match url.scheme() {
+        "s3" => AmazonS3Builder::from_env().with_url(text).with_retry(retry).build().map(|store| Arc::new(store) as _),
+        "gs" => {
+            let builder = GoogleCloudStorageBuilder::from_env().with_url(text).with_retry(retry);
+            builder.build().map(|store| Arc::new(store) as _)
+        }
+        "az" => {
+            let builder = MicrosoftAzureBuilder::from_env().with_url(text).with_retry(retry);
+            builder.build().map(|store| Arc::new(store) as _)
+        }
+        _ => return Err("it begins with none of file://, s3://, gs://, az://".to_owned()),
+    };
+    Ok((objects.map_err(|error| error.to_string())?, prefix))
 }
 
 fn open_folder(url: &url::Url) -> Result<LocalFileSystem, String> {

@@ -62,6 +62,15 @@ impl<'b> Shop<'b> {
         path
     }
 
+    /// Settings that keep snapshots in this shop's folder.
+    pub fn snapshots(&self, every: &str) -> String {
+        format!("[state]\nsnapshots = \"file://{}\"\nsnapshot_every = \"{every}\"\n", self.snapshot_folder().display())
+    }
+
+    pub fn snapshot_folder(&self) -> PathBuf {
+        self.folder.path().join("snapshots")
+    }
+
     /// Starts `dormouse run` under a name.
     pub fn start(&self, instance: &str, more: &str) -> Instance {
         let path = self.settings(instance, more);

@@ -59,7 +59,7 @@ fn main() {
 
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench/snapshots");
     drop(std::fs::remove_dir_all(&folder));
-    let store = Store::open(&format!("file://{}", folder.display()), "bench").expect("target/ can be written");
+    let store = Store::open(&format!("file://{}", folder.display()), "bench", []).expect("target/ can be written");
     take_all(&plan, &store, &mut shards, &histories, end);
     let before = Before {
         sizes: shards.values().map(Shard::sizes).collect(),

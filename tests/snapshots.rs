@@ -13,9 +13,11 @@ use dormouse::engine::{Shard, layout};
 use dormouse::event::{Decoder, Format, Instant, Span};
 use dormouse::rules::Plan;
 use dormouse::snapshot::{Catalog, Error, Head, Manifest, Store, Watch, Writing, load, look, prune};
+use testbed::s3::Server;
 
 /// A place, and a shard to keep there.
 struct Place {
+    /// Empty for a store that is elsewhere.
     folder: tempfile::TempDir,
     store: Store,
     plan: Arc<Plan>,
@@ -52,8 +54,16 @@ fn place_of(seed: u64) -> Place {
     assert!(shard.n_customers() > 0);
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("file://{}/deeper", folder.path().display());
-    let store = Store::open(&url, "the group").expect("a folder can be opened");
+    let store = Store::open(&url, "the group", []).expect("a folder can be opened");
     Place { folder, store, plan, shard }
+}
+
+/// A place in a bucket of its own.
+fn place_in_bucket(bucket: &str) -> Place {
+    let server = Server::shared();
+    server.create_bucket(bucket);
+    let store = Store::open(&format!("s3://{bucket}/some/where"), "the group", server.environment());
+    Place { store: store.expect("it is a bucket"), ..place() }
 }
 
 impl Place {
@@ -251,11 +261,45 @@ fn the_two_newest_that_can_be_used_stay_and_older_ones_go() {
 }
 
 #[test]
+fn a_bucket_serves_as_a_folder_does() {
+    let mut place = place_in_bucket("serves");
+    let first = place.publish("a", 7);
+    let back = place.load(&first).expect("it is whole");
+    assert_eq!((back.clock(), back.sizes()), (place.shard.clock(), place.shard.sizes()));
+    // Two writers.
+    let writing = place.written("a", 8, "t").expect("nothing is in the way");
+    let second = place.written("a", 8, "t").err().expect("a part is there already");
+    assert!(matches!(second, Error::Exists { .. }), "{second}");
+    assert_eq!(epochs(&place.look()), [7]);
+    writing.publish().expect("nothing is in the way");
+    // The oldest of three goes, and what was never finished with it.
+    place.written("a", 6, "unfinished").expect("nothing is in the way");
+    let third = place.publish("a", 9);
+    assert_eq!(prune(&place.store, &third).expect("the bucket can be written"), 1);
+    assert_eq!(epochs(&place.look()), [9, 8]);
+    let objects = place.store.list("shard-00003").expect("the bucket can be listed");
+    assert_eq!(objects.len(), 4, "{objects:?}");
+    // Gone behind our back.
+    Server::shared().delete("serves", &format!("some/where/the%20group/{}", third.name().part(0)));
+    let Catalog { whole, unusable, .. } = place.look();
+    assert_eq!((whole.len(), unusable.len()), (1, 1));
+    assert!(unusable[0].to_string().ends_with("part-00000 is not there"), "{}", unusable[0]);
+}
+
+#[test]
+fn a_bucket_that_does_not_answer_is_an_error_and_not_an_empty_place() {
+    let server = Server::shared();
+    let store = Store::open("s3://nobody-made-it/x", "g", server.environment()).expect("it is a bucket's name");
+    let error = look(&store, 3).expect_err("there is no such bucket").to_string();
+    assert!(error.starts_with("shard-00003: "), "{error}");
+}
+
+#[test]
 fn a_place_that_cannot_be_is_refused_with_its_name() {
     for url in ["nowhere", "ftp://a/b", "file://host/path"] {
-        let error = Store::open(url, "g").expect_err("it is none").to_string();
+        let error = Store::open(url, "g", []).expect_err("it is none").to_string();
         assert!(error.starts_with(&format!("`{url}` cannot hold snapshots: ")), "{error}");
     }
     // What the keys of clouds are is not asked before something is read; that TLS can be spoken is.
-    assert!(Store::open("gs://bucket/prefix", "g").is_ok());
+    assert!(Store::open("gs://bucket/prefix", "g", []).is_ok());
 }

@@ -71,7 +71,9 @@ pub fn kafka_settings(service: &Service) -> kafka::Settings {
 pub fn snapshots(service: &Service) -> Result<Option<pipeline::Snapshots>, snapshot::Error> {
     let Some(url) = &service.state.snapshots else { return Ok(None) };
     let every = Duration::from_millis(service.state.snapshot_every.0.unsigned_abs());
-    Ok(Some(pipeline::Snapshots { store: snapshot::Store::open(url, &service.kafka.group)?, every }))
+    let environment =
+        std::env::vars_os().filter_map(|(name, value)| name.into_string().ok().zip(value.into_string().ok()));
+    Ok(Some(pipeline::Snapshots { store: snapshot::Store::open(url, &service.kafka.group, environment)?, every }))
 }
 
 /// Everything that the pipeline works by. The kinds of the inputs are the plan's: see [`check`].

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant as Moment;
 
+use super::epoch::Held;
 use super::error::Error;
 use super::keeping::{Keeping, Told};
 use super::tools::Tools;
@@ -16,6 +17,8 @@ use crate::telemetry::metrics;
 struct Job {
     name: Name,
     writing: Writing,
+    /// What that holds, in the shared budget.
+    held: Held,
     begun: Moment,
     is_whole: bool,
     is_committed: bool,
@@ -76,7 +79,8 @@ impl Keeper<'_> {
         let name = writing.manifest().name();
         let shard = name.shard;
         let begun = self.tools.pace.now();
-        let job = Job { name, writing, begun, is_whole: false, is_committed: false };
+        let held = Held::new(&self.tools.budget);
+        let job = Job { name, writing, held, begun, is_whole: false, is_committed: false };
         if let Some(before) = self.jobs.insert(shard, job) {
             self.discard(before);
         }
@@ -85,7 +89,9 @@ impl Keeper<'_> {
     /// Does something for a shard's snapshot; when it fails, there will be none.
     fn work(&mut self, shard: i32, work: impl FnOnce(&mut Job) -> Result<(), snapshot::Error>) {
         let Some(job) = self.jobs.get_mut(&shard) else { return };
-        if let Err(error) = work(job)
+        let outcome = work(job);
+        job.held.set(job.writing.held_bytes());
+        if let Err(error) = outcome
             && let Some(job) = self.jobs.remove(&shard)
         {
             tracing::warn!("snapshot {} could not be written: {error}", job.name);

@@ -1,7 +1,9 @@
 //! Where snapshots are kept: a folder, or a bucket of S3, Google Cloud Storage or Azure, by a URL. Keys come from the
 //! environment, as the tools of each cloud read them. Calls wait for their answer; retries and time-outs are the crate's.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,11 +61,16 @@ impl fmt::Debug for Store {
 
 impl Store {
     /// Opens the place that a URL names; a folder is made when it is not there. Names begin with the group's, so that
-    /// several groups can share a place.
-    pub fn open(url: &str, group: &str) -> Result<Store, Error> {
+    /// several groups can share a place. Of the environment what begins with `AWS_`, `GOOGLE_` and `AZURE_` is taken, as
+    /// each cloud's own tools do.
+    pub fn open(
+        url: &str,
+        group: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Store, Error> {
         let refused = |why: String| Error::Place { url: url.to_owned(), why };
         let parsed = url::Url::parse(url).map_err(|error| refused(error.to_string()))?;
-        let (objects, prefix) = open_objects(&parsed).map_err(refused)?;
+        let (objects, prefix) = open_objects(&parsed, environment.into_iter().collect()).map_err(refused)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("store")
@@ -194,7 +201,7 @@ impl Remote {
 }
 
 /// The store of a URL, and what stands in front of all names there.
-fn open_objects(url: &url::Url) -> Result<(Arc<dyn ObjectStore>, Path), String> {
+fn open_objects(url: &url::Url, environment: BTreeMap<String, String>) -> Result<(Arc<dyn ObjectStore>, Path), String> {
     if url.scheme() == "file" {
         return Ok((Arc::new(open_folder(url)?), Path::default()));
     }
@@ -204,18 +211,36 @@ fn open_objects(url: &url::Url) -> Result<(Arc<dyn ObjectStore>, Path), String> 
     let retry = RetryConfig { max_retries: RETRIES_MAX, retry_timeout: RETRY_TIMEOUT, ..RetryConfig::default() };
     let text = url.as_str();
     let objects: Result<Arc<dyn ObjectStore>, object_store::Error> = match url.scheme() {
-        "s3" => AmazonS3Builder::from_env().with_url(text).with_retry(retry).build().map(|store| Arc::new(store) as _),
+        "s3" => {
+            let builder = AmazonS3Builder::new().with_url(text).with_retry(retry);
+            let builder =
+                settings(&environment, "AWS_").fold(builder, |builder, (key, value)| builder.with_config(key, value));
+            builder.build().map(|store| Arc::new(store) as _)
+        }
         "gs" => {
-            let builder = GoogleCloudStorageBuilder::from_env().with_url(text).with_retry(retry);
+            let builder = GoogleCloudStorageBuilder::new().with_url(text).with_retry(retry);
+            let builder = settings(&environment, "GOOGLE_")
+                .fold(builder, |builder, (key, value)| builder.with_config(key, value));
             builder.build().map(|store| Arc::new(store) as _)
         }
         "az" => {
-            let builder = MicrosoftAzureBuilder::from_env().with_url(text).with_retry(retry);
+            let builder = MicrosoftAzureBuilder::new().with_url(text).with_retry(retry);
+            let builder =
+                settings(&environment, "AZURE_").fold(builder, |builder, (key, value)| builder.with_config(key, value));
             builder.build().map(|store| Arc::new(store) as _)
         }
         _ => return Err("it begins with none of file://, s3://, gs://, az://".to_owned()),
     };
     Ok((objects.map_err(|error| error.to_string())?, prefix))
+}
+
+/// The variables that are settings of a cloud's client.
+fn settings<'e, K: FromStr>(
+    environment: &'e BTreeMap<String, String>,
+    beginning: &'static str,
+) -> impl Iterator<Item = (K, &'e str)> {
+    let ours = environment.iter().filter(move |(name, _)| name.starts_with(beginning));
+    ours.filter_map(|(name, value)| Some((name.to_ascii_lowercase().parse().ok()?, value.as_str())))
 }
 
 fn open_folder(url: &url::Url) -> Result<LocalFileSystem, String> {

@@ -62,6 +62,7 @@ pub struct Writing {
     n_blocks: u64,
     n_customers: u64,
     sending: Option<Transfer<()>>,
+    n_bytes_sending: usize,
 }
 
 impl Writing {
@@ -74,12 +75,18 @@ impl Writing {
             n_blocks: 0,
             n_customers: 0,
             sending: None,
+            n_bytes_sending: 0,
         }
     }
 
     /// What it will be a snapshot of.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// Memory that it holds: the part that is filled, and the one on its way.
+    pub fn held_bytes(&self) -> usize {
+        self.part.capacity() + self.n_bytes_sending
     }
 
     /// Adds a packet; waits when the part before the last is still on its way.
@@ -122,6 +129,7 @@ impl Writing {
     fn send(&mut self) -> Result<(), Error> {
         self.settle()?;
         let bytes = std::mem::replace(&mut self.part, Sealer::part_head());
+        self.n_bytes_sending = bytes.len();
         let number = self.manifest.parts.len();
         self.manifest.parts.push(PartInfo::of(&bytes, std::mem::take(&mut self.n_blocks)));
         let object = self.manifest.name().part(number);
@@ -130,6 +138,8 @@ impl Writing {
     }
 
     fn settle(&mut self) -> Result<(), Error> {
-        self.sending.take().map_or(Ok(()), |sending| self.store.wait(sending))
+        let outcome = self.sending.take().map_or(Ok(()), |sending| self.store.wait(sending));
+        self.n_bytes_sending = 0;
+        outcome
     }
 }

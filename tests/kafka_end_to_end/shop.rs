@@ -73,6 +73,11 @@ impl<'b> Shop<'b> {
 
     /// Starts `dormouse run` under a name.
     pub fn start(&self, instance: &str, more: &str) -> Instance {
+        self.start_in(instance, more, Vec::new())
+    }
+
+    /// The same in an environment.
+    pub fn start_in(&self, instance: &str, more: &str, environment: Vec<(String, String)>) -> Instance {
         let path = self.settings(instance, more);
         let log = self.folder.path().join(format!("{instance}.log"));
         let stderr = fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log");
@@ -80,6 +85,7 @@ impl<'b> Shop<'b> {
             .args(["run", "-c"])
             .arg(path)
             .env_clear()
+            .envs(environment)
             .env("RUST_LOG", std::env::var("RUST_LOG").unwrap_or("warn,dormouse=info".to_owned()))
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -8,6 +8,7 @@ use crate::shop::{Shop, assert_gapless, now_ms, quick_rules};
 use rdkafka::admin::AdminOptions;
 use rdkafka::{Offset, TopicPartitionList};
 use testbed::kafka::Broker;
+use testbed::s3::Server;
 
 /// Deletes the records of a shop's first input before an offset.
 fn delete_records(shop: &Shop, before: i64) {
@@ -63,6 +64,24 @@ fn a_start_from_a_snapshot_does_not_need_the_input_before_it() {
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("covered-orders/0: records 0 to 9 are gone"), "{said}");
     assert!(said.contains("purchase.count"), "{said}");
+}
+
+#[test]
+fn a_bucket_is_as_good_as_a_folder() {
+    let (broker, server) = (Broker::shared(), Server::shared());
+    server.create_bucket("kept");
+    let shop = Shop::open(broker, "bucket", 1, &["orders"], &quick_rules("1d"));
+    let settings = format!("{QUICK}[state]\nsnapshots = \"s3://kept/by/us\"\n");
+    for (instance, n) in [("a", 10), ("b", 20)] {
+        let running = shop.start_in(instance, &settings, server.environment());
+        produce(&shop, &orders(n, now_ms())[n - 10..]);
+        shop.wait_for_changes(n, |_| true);
+        shop.wait_until("the end of the input", || shop.is_consumed());
+        assert_eq!(running.terminate().0, Some(0), "{}", shop.logs());
+        delete_records(&shop, n as i64);
+    }
+    assert!(log(&shop, "b").contains("of 10 customers and"), "{}", log(&shop, "b"));
+    assert_gapless(&shop.changes());
 }
 
 #[test]

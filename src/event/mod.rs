@@ -9,6 +9,7 @@ mod decoder;
 mod instant;
 mod json;
 mod money;
+mod names;
 mod protobuf;
 mod record;
 mod reject;

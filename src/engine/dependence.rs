@@ -17,7 +17,7 @@ impl DimensionSet {
         self.0[index / 64] & (1 << (index % 64)) != 0
     }
 
-    fn insert(&mut self, index: usize) {
+    pub fn insert(&mut self, index: usize) {
         self.0[index / 64] |= 1 << (index % 64);
     }
 

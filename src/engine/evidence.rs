@@ -4,28 +4,29 @@ use super::change::Evidence;
 use super::facts::view::View;
 use super::reading::{Reading, Readings};
 use crate::event::{Amount, Instant, Span};
+use crate::rules::decider::Decider;
 use crate::rules::plan::{Comparison, ComparisonId, Condition, Linear, Test, TextOperand, Unit};
 use crate::rules::verdict::{self, Attribute, Facts, Form};
 
 /// Adds the comparisons of a condition, each once.
-pub fn gather(view: &mut View, condition: &Condition, at: Instant, out: &mut Vec<Evidence>) {
+pub fn gather(view: &mut View, decider: &Decider, condition: &Condition, at: Instant, out: &mut Vec<Evidence>) {
     match condition {
         Condition::Constant(_) => {}
         Condition::Compare(id) => {
             if out.iter().all(|known| known.comparison != *id) {
-                out.push(evidence(view, *id, at));
+                out.push(evidence(view, decider, *id, at));
             }
         }
-        Condition::Not(inner) => gather(view, inner, at, out),
+        Condition::Not(inner) => gather(view, decider, inner, at, out),
         Condition::All(parts) | Condition::Any(parts) => {
-            parts.iter().for_each(|part| gather(view, part, at, out));
+            parts.iter().for_each(|part| gather(view, decider, part, at, out));
         }
     }
 }
 
-fn evidence(view: &mut View, id: ComparisonId, at: Instant) -> Evidence {
+fn evidence(view: &mut View, decider: &Decider, id: ComparisonId, at: Instant) -> Evidence {
     let plan = view.plan;
-    let holds = verdict::condition(plan, view, &Condition::Compare(id), at).holds;
+    let holds = decider.comparison(plan, view, id, at).holds;
     Evidence { comparison: id, value: readings(view, plan.comparison(id), at), holds }
 }
 

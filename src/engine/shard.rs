@@ -11,8 +11,8 @@ use hashbrown::HashTable;
 use super::arena::{Arena, Block};
 use super::change::{Cause, Change, Outcome, Progress, Standing};
 use super::dedup::{self, Dedup, Seniority};
-use super::dependence::{Dependence, DimensionSet};
-use super::facts::customer::{Cooldowns, Customer, Standpoint};
+use super::dependence::DimensionSet;
+use super::facts::customer::{Customer, Standpoint};
 use super::facts::series::Entry;
 use super::facts::view::{Scratch, View};
 use super::fold::Folder;
@@ -79,7 +79,7 @@ impl Shard {
         let sizes = plan.dimensions.iter().map(|dimension| vec![0; dimension.segments.len() + 1]).collect();
         Shard {
             calendar: Calendar::new(&plan.zone),
-            terms: Terms { cooldowns: Cooldowns::new(&plan), dependence: Dependence::new(&plan) },
+            terms: Terms::new(&plan),
             clock: LONG_AGO,
             index: HashTable::new(),
             records: RecordList::default(),
@@ -235,7 +235,7 @@ impl Shard {
                 scratch: &mut self.scratch,
                 latest: record.latest,
             };
-            record.due = judge::next_due(&mut view, &self.terms.cooldowns, record.latest);
+            record.due = judge::next_due(&mut view, &self.terms, record.latest);
             self.close(index, record);
         }
     }
@@ -287,7 +287,7 @@ impl Shard {
             self.open_at(index);
             return index;
         }
-        self.scratch.forget_facts();
+        self.scratch.forget();
         self.open.open_new(&self.plan, &self.terms.cooldowns, customer);
         let index = u32::try_from(self.records.0.len()).expect("a shard has fewer than 2^32 customers");
         // The block has to hold the id before the directory may look at it again.
@@ -307,7 +307,7 @@ impl Shard {
     }
 
     fn open_at(&mut self, index: u32) {
-        self.scratch.forget_facts();
+        self.scratch.forget();
         let block = self.arena.bytes(self.records.0[index as usize].block);
         self.open.open(&self.plan, &self.terms.cooldowns, block);
     }
@@ -319,7 +319,7 @@ impl Shard {
 
     fn fold_open(&mut self, event: &Event, latest: Instant) -> DimensionSet {
         let Shard { plan, calendar, names, entry, open, scratch, terms, .. } = self;
-        scratch.forget_facts();
+        scratch.forget();
         Folder { plan, calendar, names, entry, dependence: &terms.dependence }.fold(open, event, latest)
     }
 

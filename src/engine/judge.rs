@@ -2,7 +2,7 @@
 //! later instant at which any outcome can differ.
 
 use super::change::{Cause, Change, Evidence};
-use super::dependence::{Dependence, DimensionSet};
+use super::dependence::{Dependence, DimensionSet, Touched};
 use super::evidence;
 use super::facts::customer::{Cooldowns, Standpoint};
 use super::facts::view::View;
@@ -30,8 +30,6 @@ impl Terms {
 pub struct Occasion {
     pub at: Instant,
     pub cause: Cause,
-    /// Dimensions that read what an event changed.
-    pub touched: DimensionSet,
     /// When the customer was due before this.
     pub due: Instant,
 }
@@ -39,7 +37,7 @@ pub struct Occasion {
 impl Occasion {
     /// Time has come to the customer's due.
     pub fn elapsed(due: Instant) -> Occasion {
-        Occasion { at: due, cause: Cause::Elapsed, touched: DimensionSet::NONE, due }
+        Occasion { at: due, cause: Cause::Elapsed, due }
     }
 }
 
@@ -47,13 +45,18 @@ impl Occasion {
 ///
 /// A dimension is looked at when an event or an earlier move touched what it reads, or when its bound has come. The
 /// old due is a bound of every dimension too, and exact where the stored one is cut to the hour.
-pub fn judge(view: &mut View, terms: &Terms, occasion: Occasion, out: &mut Vec<Change>) -> Instant {
-    let mut touched = occasion.touched;
+pub fn judge(
+    view: &mut View,
+    terms: &Terms,
+    occasion: Occasion,
+    touched: &mut Touched,
+    out: &mut Vec<Change>,
+) -> Instant {
     let mut looked_at = DimensionSet::NONE;
     let mut due = Instant::NEVER;
     for index in 0..view.plan.dimensions.len() {
         let bound = view.customer.bounds[index].max(occasion.due);
-        if bound > occasion.at && !touched.contains(index) {
+        if bound > occasion.at && !can_move(view, index, touched, occasion.at) {
             due = due.min(bound);
             continue;
         }
@@ -74,6 +77,20 @@ pub fn judge(view: &mut View, terms: &Terms, occasion: Occasion, out: &mut Vec<C
         }
     }
     sharpen(view, terms, occasion, looked_at, due)
+}
+
+fn can_move(view: &View, index: usize, touched: &Touched, at: Instant) -> bool {
+    let current = view.customer.standpoints[index].segment();
+    // Who may not leave yet need not be in the first segment that holds.
+    touched.can_move(index, current)
+        || touched.contains(index) && stay_end(view, DimensionId(index as u8)).is_some_and(|end| at < end)
+}
+
+/// Until when the customer may not leave their segment.
+fn stay_end(view: &View, dimension: DimensionId) -> Option<Instant> {
+    let standpoint = view.customer.standpoints[usize::from(dimension.0)];
+    let segment = &view.plan.dimension(dimension).segments[usize::from(standpoint.segment()?.0)];
+    Some(standpoint.since + segment.min_stay?)
 }
 
 /// The due, where a bound that is cut to the hour would make it too early: the dimension is looked at again, which
@@ -126,16 +143,24 @@ fn target(
     Occasion { at, cause, .. }: Occasion,
     is_first_look: bool,
 ) -> (Option<SegmentId>, Instant) {
+    let standpoint = view.customer.standpoints[usize::from(dimension.0)];
+    if let Some(end) = stay_end(view, dimension)
+        && at < end
+        && !(cause == Cause::LateEvent && at == standpoint.since && is_first_look)
+    {
+        // Often they stay then too.
+        let (then, until) = free_target(view, terms, dimension, end);
+        let current = standpoint.segment();
+        return (current, if then == current { until } else { end });
+    }
+    free_target(view, terms, dimension, at)
+}
+
+/// The same for one who may leave.
+fn free_target(view: &mut View, terms: &Terms, dimension: DimensionId, at: Instant) -> (Option<SegmentId>, Instant) {
     let plan = view.plan;
     let standpoint = view.customer.standpoints[usize::from(dimension.0)];
     let segments = &plan.dimension(dimension).segments;
-    if let Some(current) = standpoint.segment()
-        && let Some(min_stay) = segments[usize::from(current.0)].min_stay
-        && at < standpoint.since + min_stay
-        && !(cause == Cause::LateEvent && at == standpoint.since && is_first_look)
-    {
-        return (Some(current), standpoint.since + min_stay);
-    }
     let mut until = Instant::NEVER;
     for (index, segment) in segments.iter().enumerate() {
         let id = SegmentId(index as u8);

@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 use super::arena::{Arena, Block};
 use super::change::{Cause, Change, Outcome, Progress, Standing};
 use super::dedup::{self, Dedup, Seniority};
-use super::dependence::DimensionSet;
+use super::dependence::Touched;
 use super::facts::customer::{Customer, Standpoint};
 use super::facts::series::Entry;
 use super::facts::view::{Scratch, View};
@@ -68,6 +68,7 @@ pub struct Shard {
     open: Customer,
     scratch: Scratch,
     entry: Entry,
+    touched: Touched,
     encoded: Vec<u8>,
     popped: Vec<u32>,
     /// Due at `popped_at`, in reverse order, when a budget ran out among them.
@@ -91,6 +92,7 @@ impl Shard {
             open: Customer::default(),
             scratch: Scratch::new(&plan),
             entry: Entry::default(),
+            touched: Touched::nothing(&plan),
             encoded: Vec::new(),
             popped: Vec::new(),
             waiting: Vec::new(),
@@ -147,14 +149,16 @@ impl Shard {
         while record.due < event.time || record.due <= self.clock {
             self.judge_due(&mut record, out);
         }
-        let touched = self.fold_open(event, record.latest);
-        let at = event.time.max(record.latest);
-        let occasion = match event.time < record.latest {
+        self.touched.clear();
+        self.fold_open(event, record.latest);
+        let is_late = event.time < record.latest;
+        if is_late {
             // Its first look is not bound by `min_stay`, so nothing is certain.
-            true => Occasion { at, cause: Cause::LateEvent, touched: DimensionSet::ALL, due: record.due },
-            false => Occasion { at, cause: Cause::Event, touched, due: record.due },
-        };
-        record.latest = at;
+            self.touched.add_all();
+        }
+        let cause = if is_late { Cause::LateEvent } else { Cause::Event };
+        let occasion = Occasion { at: event.time.max(record.latest), cause, due: record.due };
+        record.latest = occasion.at;
         self.judge_open(&mut record, occasion, out);
         while record.due <= self.clock {
             self.judge_due(&mut record, out);
@@ -317,10 +321,10 @@ impl Shard {
         Now { due, latest }
     }
 
-    fn fold_open(&mut self, event: &Event, latest: Instant) -> DimensionSet {
-        let Shard { plan, calendar, names, entry, open, scratch, terms, .. } = self;
+    fn fold_open(&mut self, event: &Event, latest: Instant) {
+        let Shard { plan, calendar, names, entry, open, scratch, terms, touched, .. } = self;
         scratch.forget();
-        Folder { plan, calendar, names, entry, dependence: &terms.dependence }.fold(open, event, latest)
+        Folder { plan, calendar, names, entry, dependence: &terms.dependence, touched }.fold(open, event, latest)
     }
 
     fn judge_open(&mut self, now: &mut Now, occasion: Occasion, out: &mut Vec<Change>) {
@@ -332,7 +336,7 @@ impl Shard {
             scratch: &mut self.scratch,
             latest: now.latest,
         };
-        now.due = judge::judge(&mut view, &self.terms, occasion, out);
+        now.due = judge::judge(&mut view, &self.terms, occasion, &mut self.touched, out);
         assert!(now.due > occasion.at, "the next due is later than the judgement");
         if out.len() > n_before {
             now.latest = now.latest.max(occasion.at);
@@ -340,6 +344,7 @@ impl Shard {
     }
 
     fn judge_due(&mut self, now: &mut Now, out: &mut Vec<Change>) {
+        self.touched.clear();
         self.judge_open(now, Occasion::elapsed(now.due), out);
     }
 

@@ -11,9 +11,11 @@ mod filter;
 mod fold;
 mod intern;
 mod judge;
+mod reading;
 mod shard;
 mod varint;
 mod wheel;
 
 pub use change::{Cause, Change, Evidence, Outcome, Place, Progress, Standing};
+pub use reading::{Reading, Readings};
 pub use shard::{Located, Shard};

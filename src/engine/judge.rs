@@ -147,7 +147,8 @@ fn enters(
     }
 }
 
-fn cooldown_end(
+/// When the cooldown of a segment that was left ends; `None`: it never was, or has none.
+pub fn cooldown_end(
     view: &View,
     cooldowns: &Cooldowns,
     (dimension, id): (DimensionId, SegmentId),

@@ -13,7 +13,9 @@ mod intern;
 mod judge;
 mod shard;
 mod varint;
+mod weigh;
 mod wheel;
 
 pub use change::{Cause, Change, Evidence, Outcome, Place, Progress, Standing};
 pub use shard::{Located, Shard};
+pub use weigh::{Bar, Weighed};

@@ -81,6 +81,10 @@ impl Field {
         NAMES[self as usize]
     }
 
+    pub fn names() -> &'static [&'static str] {
+        &NAMES
+    }
+
     pub fn of_text(text: TextField) -> Field {
         match text {
             TextField::Product => Field::ProductId,

@@ -22,6 +22,8 @@ pub mod plan;
 pub mod calendar;
 pub mod verdict;
 
+pub mod timeline;
+
 pub mod cost;
 pub mod shown;
 

@@ -6,6 +6,8 @@ use std::process::{Command, Output};
 
 use dormouse::config::rules::load_text;
 use dormouse::rules::diagnostic::Diagnostic;
+use dormouse::rules::timeline::What;
+use dormouse::trial::Bench;
 use expect_test::{Expect, expect, expect_file};
 
 const PAGE: &str = include_str!("../docs/testing-rules.md");
@@ -186,6 +188,29 @@ fn a_failure_says_what_keeps_a_segment_from_being_entered() {
         no test enters: spend.high
     "#]],
     );
+}
+
+#[test]
+fn a_failure_says_what_stands_before_a_segment() {
+    let rules = r#"[[dimension]]
+name = "d"
+[[dimension.segment]]
+name = "first"
+when = 'purchase.count() >= 1'
+[[dimension.segment]]
+name = "second"
+when = 'purchase.count() >= 1 && purchase.since_last() >= duration("1d")'
+[[dimension.segment]]
+name = "only from second"
+when = 'customer.age() >= duration("0s")'
+from = ["second"]
+"#;
+    let timeline = "2026-03-01 purchase 5\n+1d => d = second\n => d = \"only from second\"\n";
+    let output = check(&format!("{rules}{}", test("order", timeline)), &[]);
+    let text = shown(&output);
+    assert!(text.contains("= note: what second asks for holds, but first stands before it and holds too\n"), "{text}");
+    let of_from = "= note: \"only from second\" is not entered from first: its `from` does not list it\n";
+    assert!(text.contains(of_from), "{text}");
 }
 
 #[test]
@@ -446,6 +471,62 @@ fn what_hangs_on_a_wrong_line_is_not_guessed() {
     .assert_eq(&refused("2026-01-01 => activty = new\n => from new\n"));
 }
 
+#[test]
+fn places_are_right_in_every_kind_of_string() {
+    for (open, close) in [("'''\n", "'''"), ("\"\"\"\n", "\"\"\""), ("\"\"\"\\\n", "\"\"\""), ("'''\r\n", "'''")] {
+        let line = |text: &str| format!("{text}{}", if open.contains('\r') { "\r\n" } else { "\n" });
+        let escaped = if open.starts_with('"') { "\\u00e9" } else { "é" };
+        let timeline = line(&format!("2026-01-01 purchase 5 coupon={escaped} # ä")) + &line(" => activity = odd");
+        let text = format!("{RULES}[[test]]\nname = \"a\"\ntimeline = {open}{timeline}{close}\n");
+        let diagnostics = load_text("segments.toml", &text).expect_err("it is broken");
+        let place = &diagnostics[0].place;
+        assert_eq!(&text[place.span.clone()], "odd", "{open:?}");
+        assert_eq!(place.line(), RULES.lines().count() + 5, "{open:?}");
+    }
+}
+
+#[test]
+fn a_test_moves_its_customer_as_a_replay_would() {
+    let rules = blocks("toml")[0];
+    let late = test("late", "2026-03-01 purchase 5\n+5d purchase 5\n2026-03-03 purchase 5\n => activity = active\n");
+    let text = format!("{}\n{late}", blocks("toml").join("\n"));
+    let loaded = load_text("segments.toml", &text).expect("right rules");
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("segments.toml"), rules).expect("written");
+    let bench = Bench::new(loaded.plan);
+    for test in &loaded.tests {
+        let run = bench.run(test);
+        assert!(run.passed());
+        let mut events: Vec<u8> = Vec::new();
+        for step in &test.steps {
+            let What::Event(event) = &step.what else { continue };
+            event.times(step.at).for_each(|at| events.extend([event.message(at), b"\n".to_vec()].concat()));
+        }
+        std::fs::write(folder.path().join("events.jsonl"), &events).expect("written");
+        let until = test.steps.last().expect("steps").at.to_string();
+        let args = ["replay", "-c", "segments.toml", "--grace", "0s", "--until", &until, "events.jsonl"];
+        let output = run_in(folder.path(), &args);
+        let replayed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let moved = run.changes.iter().map(|change| {
+            let name = |segment| bench.plan().segment_name(change.dimension, segment).to_owned();
+            let at = change.effective_at.to_string();
+            (name(change.from), name(change.to), at, change.cause.name().to_owned(), change.sequence)
+        });
+        let moved: Vec<_> = moved.collect();
+        assert!(!moved.is_empty());
+        assert_eq!(moved, replayed.lines().map(replayed_move).collect::<Vec<_>>());
+    }
+}
+
+/// From, to, instant, cause and sequence of a change.
+fn replayed_move(line: &str) -> (String, String, String, String, u64) {
+    let change: serde_json::Value = serde_json::from_str(line).expect("a change is JSON");
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let sequence = change["sequence"].as_u64().expect("a number");
+    let (from, to) = (text(&change["from"]), text(&change["to"]));
+    (from, to, text(&change["effective_at"]), text(&change["cause"]["type"]), sequence)
+}
+
 /// A generator of the xorshift family.
 struct Chance(u64);
 
@@ -521,7 +602,7 @@ fn a_broken_timeline_is_taken_or_refused_with_its_place() {
 fn played(text: &str) -> bool {
     match load_text("segments.toml", text) {
         Ok(loaded) => {
-            let bench = dormouse::trial::Bench::new(loaded.plan);
+            let bench = Bench::new(loaded.plan);
             loaded.tests.iter().for_each(|test| assert!(bench.run(test).findings.len() <= test.steps.len()));
             true
         }

@@ -1,11 +1,9 @@
 //! What playing a test found: data for whoever draws it.
 
-use std::collections::BTreeSet;
-
 use crate::engine::{Change, Place as Standpoint, Weighed};
 use crate::event::Instant;
 use crate::rules::place::Place;
-use crate::rules::plan::{DimensionId, SegmentId};
+use crate::rules::plan::DimensionId;
 use crate::rules::timeline::Expected;
 
 /// How a test went.
@@ -13,8 +11,8 @@ use crate::rules::timeline::Expected;
 pub struct Run {
     /// Looks that found something else than was expected; none: the test passed.
     pub findings: Vec<Finding>,
-    /// Every segment that the customer came to.
-    pub entered: BTreeSet<(DimensionId, SegmentId)>,
+    /// Every move of the customer.
+    pub changes: Vec<Change>,
 }
 
 impl Run {

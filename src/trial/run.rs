@@ -40,8 +40,7 @@ impl Bench {
                 }
             }
         }
-        let entered = playing.changes.iter().filter_map(|change| Some((change.dimension, change.to?)));
-        Run { entered: entered.collect(), findings: playing.findings }
+        Run { findings: playing.findings, changes: playing.changes }
     }
 
     fn play(&self, steps: &[Step]) -> Playing {
@@ -76,7 +75,7 @@ pub struct Coverage {
 
 impl Coverage {
     pub fn add(&mut self, run: &Run) {
-        self.entered.extend(&run.entered);
+        self.entered.extend(run.changes.iter().filter_map(|change| Some((change.dimension, change.to?))));
     }
 
     /// Segments that nobody came to, in the order of the plan.

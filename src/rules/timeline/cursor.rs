@@ -126,9 +126,8 @@ impl<'a> Cursor<'a> {
         Ok((len > 0).then(|| Word { text: rest[..len].into(), extent, quoted: false }))
     }
 
-    /// A value: a string in quotes, or everything up to a blank, `,` or `;`.
+    /// A value right here: a string in quotes, or everything up to a blank, `,` or `;`, which may be nothing.
     pub fn value(&mut self) -> Result<Word, Fault> {
-        self.skip_blank();
         if self.rest().starts_with(['"', '\'']) {
             return self.quoted();
         }

@@ -17,3 +17,4 @@ pub mod kafka;
 pub mod pipeline;
 pub mod rules;
 pub mod telemetry;
+pub mod trial;

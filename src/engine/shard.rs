@@ -19,10 +19,12 @@ use super::fold::Folder;
 use super::intern::Interner;
 use super::judge::{self, Occasion, Terms};
 use super::varint::Reader;
+use super::weigh::{self, Weighed};
 use super::wheel::{Links, Records, Wheel};
 use crate::event::{Event, Instant};
 use crate::rules::Plan;
 use crate::rules::calendar::Calendar;
+use crate::rules::plan::{DimensionId, SegmentId};
 
 /// What is at hand of a customer without opening them.
 #[derive(Debug)]
@@ -214,9 +216,7 @@ impl Shard {
             let since = place.since.unwrap_or(Instant::NEVER);
             self.open.standpoints[dimension] = Standpoint::new(place.segment, since);
             for (segment, left) in &place.left {
-                if let Some(number) =
-                    self.terms.cooldowns.of(crate::rules::plan::DimensionId(dimension as u8), *segment)
-                {
+                if let Some(number) = self.terms.cooldowns.of(DimensionId(dimension as u8), *segment) {
                     self.open.left[number] = *left;
                 }
             }
@@ -249,6 +249,21 @@ impl Shard {
         let mut open = Customer::default();
         open.open(&self.plan, &self.terms.cooldowns, self.arena.bytes(self.records.0[index as usize].block));
         Some(open.standing(&self.plan, &self.terms.cooldowns))
+    }
+
+    /// Holds a segment against a customer at an instant, for explanations: moves nobody. `None`: no such customer.
+    pub fn weigh(
+        &mut self,
+        customer: &str,
+        (dimension, segment): (DimensionId, SegmentId),
+        at: Instant,
+    ) -> Option<Weighed> {
+        let index = self.find(hash_of(customer), customer)?;
+        let latest = self.records.0[index as usize].latest;
+        self.open_at(index);
+        let Shard { plan, calendar, open: customer, scratch, .. } = self;
+        let mut view = View { plan, calendar, customer, scratch, latest };
+        Some(weigh::weigh(&mut view, &self.terms.cooldowns, (dimension, segment), at))
     }
 
     pub fn n_customers(&self) -> usize {
@@ -420,6 +435,6 @@ fn id_of<'a>(arena: &'a Arena, record: &Record) -> &'a [u8] {
     reader.bytes(n)
 }
 
-fn size_index(segment: Option<crate::rules::plan::SegmentId>) -> usize {
+fn size_index(segment: Option<SegmentId>) -> usize {
     segment.map_or(0, |segment| usize::from(segment.0) + 1)
 }

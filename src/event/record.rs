@@ -64,6 +64,10 @@ impl Field {
         FIELDS[self as usize].0
     }
 
+    pub fn names() -> &'static [&'static str] {
+        &NAMES
+    }
+
     pub fn of_text(text: TextField) -> Field {
         match text {
             TextField::Product => Field::ProductId,

@@ -11,5 +11,6 @@ pub mod document;
 mod quantity;
 mod settings;
 
+pub mod report;
 pub mod rules;
 pub mod service;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use toml::de::DeValue;
 
 use super::document::{self, Reader, Table, Value};
-use super::settings;
+use super::{report, settings};
 use crate::rules::compile;
 use crate::rules::declared::{Cut, Declared, Dimension, From, Score, Segment};
 use crate::rules::diagnostic::{Code, Diagnostic};
@@ -21,6 +21,8 @@ use crate::rules::units::{parse_number, parse_span};
 #[derive(Debug)]
 pub struct Loaded {
     pub plan: Plan,
+    /// `[report]`.
+    pub report: report::Settings,
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -51,6 +53,7 @@ fn load_file(file: Arc<SourceFile>) -> Result<Loaded, Vec<Diagnostic>> {
     let broken = !reader.diagnostics.is_empty();
     let root = reader.root(&table);
     let declared = declare(&mut reader, &root);
+    let report = report::settings(&mut reader, &root);
     let compiled = compile(&declared);
     let mut diagnostics = reader.diagnostics;
     diagnostics.extend(compiled.diagnostics);
@@ -60,7 +63,9 @@ fn load_file(file: Arc<SourceFile>) -> Result<Loaded, Vec<Diagnostic>> {
     diagnostics.sort_by_key(|diagnostic| (diagnostic.place.span.start, diagnostic.code));
     diagnostics.dedup();
     match compiled.plan {
-        Some(plan) if !diagnostics.iter().any(Diagnostic::is_error) => Ok(Loaded { plan, warnings: diagnostics }),
+        Some(plan) if !diagnostics.iter().any(Diagnostic::is_error) => {
+            Ok(Loaded { plan, report, warnings: diagnostics })
+        }
         _ => Err(at_most(DIAGNOSTICS_MAX, diagnostics)),
     }
 }
@@ -99,7 +104,7 @@ fn at_most(n_max: usize, mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
 
 /// Everything that the file says.
 fn declare(reader: &mut Reader, root: &Table<'_>) -> Declared {
-    reader.only(root, &["timezone", "currency", "kind", "rates", "score", "dimension"]);
+    reader.only(root, &["timezone", "currency", "kind", "rates", "score", "dimension", "report"]);
     let zone = settings::zone(reader, root);
     let currency = settings::currency(reader, root);
     let rates = settings::rates(reader, root, &currency);

@@ -34,6 +34,8 @@ pub struct Decoder {
     kinds: Vec<KindDecoder>,
     /// Names of fields beyond the contract that are some kind's amount.
     extras: Vec<Box<str>>,
+    /// Attributes that are kept beside the schema's.
+    more_attributes: Vec<Box<str>>,
 }
 
 /// What is looked for in a kind's events.
@@ -83,7 +85,20 @@ impl Decoder {
             }
         });
         let kinds = kinds.collect();
-        Decoder { schema: schema.clone(), kinds, extras }
+        Decoder { schema: schema.clone(), kinds, extras, more_attributes: Vec::new() }
+    }
+
+    /// Keeps these attributes too, for somebody who looks on; no rule reads them. Their ids follow the schema's.
+    pub fn keeping(mut self, names: Vec<Box<str>>) -> Decoder {
+        self.more_attributes = names;
+        self
+    }
+
+    fn attribute(&self, name: &str) -> Option<AttributeId> {
+        self.schema.attribute(name).or_else(|| {
+            let index = self.more_attributes.iter().position(|known| **known == *name)?;
+            Some(AttributeId((self.schema.attributes.len() + index) as u16))
+        })
     }
 
     /// Decodes one message. `kind_of_topic` is the kind of events that do not say their own.
@@ -144,7 +159,7 @@ impl Decoder {
         let mut kept: Vec<(AttributeId, Scalar<'a>)> = Vec::new();
         let mut take = |name: &str, slot: Slot<'a>| {
             let value = slot.scalar(name)?;
-            let wanted = if kind.keeps_attributes { self.schema.attribute(name) } else { None };
+            let wanted = if kind.keeps_attributes { self.attribute(name) } else { None };
             if let Some(id) = wanted {
                 match kept.iter_mut().find(|(known, _)| *known == id) {
                     Some((_, earlier)) => *earlier = value,

@@ -42,7 +42,7 @@ pub use self::summary::{FileSummary, Summary};
 pub use self::worker::Sink;
 use self::worker::{Done, Job, Kept, Worker};
 use crate::engine::Shard;
-use crate::event::{Decoder, Instant, Schema, Span};
+use crate::event::{Decoder, Instant, Span};
 use crate::rules::Plan;
 
 /// Chunks that are read and not applied yet take about so much, and their events twice as much again.
@@ -98,7 +98,8 @@ pub fn run(
 ) -> Result<Summary, Error> {
     let start = time::Instant::now();
     let memory_bytes_max = options.sort_bytes_max / options.n_threads.get();
-    let (mut summary, kept) = watch(plan, &plan.schema, options, rejects, || Kept::new(memory_bytes_max))?;
+    let (mut summary, kept) =
+        watch(plan, Decoder::new(&plan.schema), options, rejects, || Kept::new(memory_bytes_max))?;
     let sorted = Merged::new(kept.into_iter().map(Kept::finish)).map_err(Error::Temporary)?;
     let names: Vec<String> = options.files.iter().map(|path| path.display().to_string()).collect();
     output::write(plan, &names, sorted, options.n_threads, changes)?;
@@ -107,16 +108,16 @@ pub fn run(
 }
 
 /// Replays the files for whoever wants something else of a replay than its changes: a sink for each shard, and all of
-/// them at the end. `schema` says what is kept of events; it asks for all that the plan's own does.
+/// them at the end. The decoder keeps all that the rules read, and what the sinks want beside it.
 pub fn watch<S: Sink>(
     plan: &Arc<Plan>,
-    schema: &Schema,
+    decoder: Decoder,
     options: &Options,
     rejects: Option<&mut dyn Write>,
     sink: impl FnMut() -> S,
 ) -> Result<(Summary, Vec<S>), Error> {
     let start = time::Instant::now();
-    let Crew { files, from_files, jobs, workers } = Crew::start(plan, schema, options, sink).map_err(Error::Thread)?;
+    let Crew { files, from_files, jobs, workers } = Crew::start(plan, decoder, options, sink).map_err(Error::Thread)?;
     let mut merge = Merge::new(files, from_files, jobs, options.until, options.grace, rejects);
     let stopped = merge.run();
     let Merge { files, n_not_read, n_rejects, end, jobs, .. } = merge;
@@ -143,8 +144,13 @@ struct Crew<S> {
 }
 
 impl<S: Sink> Crew<S> {
-    fn start(plan: &Arc<Plan>, schema: &Schema, options: &Options, mut sink: impl FnMut() -> S) -> io::Result<Crew<S>> {
-        let decoder = Arc::new(Decoder::new(schema));
+    fn start(
+        plan: &Arc<Plan>,
+        decoder: Decoder,
+        options: &Options,
+        mut sink: impl FnMut() -> S,
+    ) -> io::Result<Crew<S>> {
+        let decoder = Arc::new(decoder);
         let (to_decode, raws) = unbounded();
         let (to_merge, from_files) = unbounded();
         let files = start_readers(options, &decoder, &to_decode, &to_merge)?;

@@ -263,7 +263,7 @@ impl Shard {
         self.open_at(index);
         let Shard { plan, calendar, open: customer, scratch, .. } = self;
         let mut view = View { plan, calendar, customer, scratch, latest };
-        Some(weigh::weigh(&mut view, &self.terms.cooldowns, (dimension, segment), at))
+        Some(weigh::weigh(&mut view, &self.terms, (dimension, segment), at))
     }
 
     pub fn n_customers(&self) -> usize {

@@ -216,8 +216,8 @@ fn attribute(name: &Word, ground: &Ground<'_>) -> Result<Place, Fault> {
     if ground.attributes.contains(&name.text) {
         return Ok(Place::Attribute(name.text.clone()));
     }
-    let attributes = ground.attributes.iter().map(|known| &**known);
-    match nearest(&name.text, field_names().iter().copied().chain(attributes)) {
+    let known = field_names().chain(ground.attributes.iter().map(|known| &**known));
+    match nearest(&name.text, known) {
         None => Ok(Place::Attribute(name.text.clone())),
         Some(near) => Err(Fault::new(Code::UnknownField, name.extent, format!("events have no field `{}`", name.text))
             .label("unknown field")

@@ -15,6 +15,8 @@ pub mod event;
 pub mod http;
 pub mod kafka;
 pub mod pipeline;
+pub mod report;
 pub mod rules;
 pub mod snapshot;
 pub mod telemetry;
+pub mod trial;

@@ -18,6 +18,9 @@ use crate::snapshot::Head;
 /// Customers' bytes in one slice: well under a millisecond.
 const SLICE_BYTES: usize = 128 << 10;
 
+/// More copies than this are never worth it.
+const COPIES_BYTES_MAX: usize = 256 << 20;
+
 /// A snapshot that is being handed out.
 pub struct Taking {
     keeping: Arc<Keeping>,
@@ -78,7 +81,7 @@ impl Taking {
             return self.end(shard);
         }
         let copied = shard.export_bytes();
-        if copied > tools.settings.buffer_bytes / 4 {
+        if copied > (tools.settings.buffer_bytes / 4).min(COPIES_BYTES_MAX) {
             tracing::warn!(
                 "shard {}: the snapshot is given up: more has changed than could be written meanwhile ({copied} bytes)",
                 self.shard

@@ -6,7 +6,7 @@ use super::dependence::{Dependence, DimensionSet, Touched};
 use super::evidence;
 use super::facts::customer::Cooldowns;
 use super::facts::view::View;
-use crate::event::Instant;
+use crate::event::{Instant, Span};
 use crate::rules::decider::Decider;
 use crate::rules::plan::{Condition, DimensionId, Plan, Segment, SegmentId};
 use crate::rules::verdict::Verdict;
@@ -40,6 +40,10 @@ impl Occasion {
         Occasion { at: due, cause: Cause::Elapsed, due }
     }
 }
+
+/// An until further away than this need not be exact: most customers have an event before, which makes another of it,
+/// and for the others it costs a look now and then.
+const FAR: Span = Span(30 * Span::DAY.0);
 
 /// Judges an open customer; returns when they are due next.
 ///
@@ -164,13 +168,13 @@ fn free_target(view: &mut View, terms: &Terms, dimension: DimensionId, at: Insta
     let plan = view.plan;
     let current = view.customer.segments[usize::from(dimension.0)];
     let segments = &plan.dimension(dimension).segments;
-    let mut until = Instant::NEVER;
+    let (mut until, far) = (Instant::NEVER, at + FAR);
     for (index, segment) in segments.iter().enumerate() {
         let id = SegmentId(index as u8);
         let verdict = if current == Some(id) {
-            stays(view, terms, segment, (at, until))
+            stays(view, terms, segment, (at, until.min(far)))
         } else {
-            enters(view, terms, (dimension, id), segment, (at, until))
+            enters(view, terms, (dimension, id), segment, (at, until.min(far)))
         };
         until = until.min(verdict.until);
         if verdict.holds {

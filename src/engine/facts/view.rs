@@ -42,7 +42,7 @@ struct Lookup {
 #[derive(Debug, Clone, Copy)]
 struct Found {
     generation: u64,
-    at: Instant,
+    at_and_limit: (Instant, Instant),
     verdict: Verdict,
 }
 
@@ -71,7 +71,8 @@ impl Scratch {
             Some(Lookup { series: usize::from(series.0), column, window, is_count: measure == Measure::Count })
         };
         let windows = plan.features.iter().map(lookup).collect();
-        let nothing = Found { generation: 0, at: Instant::NEVER, verdict: Verdict::forever(false) };
+        let nothing =
+            Found { generation: 0, at_and_limit: (Instant::NEVER, Instant::NEVER), verdict: Verdict::forever(false) };
         Scratch {
             windows,
             columns: measures.iter().map(|_| Column::default()).collect(),
@@ -276,14 +277,15 @@ impl Facts for View<'_> {
         self.plan.segment_name(dimension, self.customer.segments[usize::from(dimension.0)])
     }
 
-    fn remembered(&self, comparison: ComparisonId, at: Instant) -> Option<Verdict> {
-        let found = &self.scratch.verdicts[usize::from(comparison.0)];
-        (found.generation == self.scratch.generation && found.at == at).then_some(found.verdict)
+    fn remembered(&self, comparison: ComparisonId, at: Instant, limit: Instant) -> Option<Verdict> {
+        let Found { generation, at_and_limit, verdict } = self.scratch.verdicts[usize::from(comparison.0)];
+        let is_good = verdict.until < at_and_limit.1 || limit <= at_and_limit.1;
+        (generation == self.scratch.generation && at_and_limit.0 == at && is_good).then_some(verdict)
     }
 
-    fn remember(&mut self, comparison: ComparisonId, at: Instant, verdict: Verdict) {
+    fn remember(&mut self, comparison: ComparisonId, at_and_limit: (Instant, Instant), verdict: Verdict) {
         let generation = self.scratch.generation;
-        self.scratch.verdicts[usize::from(comparison.0)] = Found { generation, at, verdict };
+        self.scratch.verdicts[usize::from(comparison.0)] = Found { generation, at_and_limit, verdict };
     }
 }
 

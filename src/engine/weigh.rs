@@ -3,12 +3,10 @@
 
 use super::change::Evidence;
 use super::evidence;
-use super::facts::customer::Cooldowns;
 use super::facts::view::View;
-use super::judge;
+use super::judge::{self, Terms};
 use crate::event::Instant;
 use crate::rules::plan::{DimensionId, SegmentId};
-use crate::rules::verdict;
 
 /// A segment held against a customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,13 +31,7 @@ pub enum Bar {
 }
 
 /// Holds a segment against an open customer.
-pub(super) fn weigh(
-    view: &mut View,
-    cooldowns: &Cooldowns,
-    (dimension, id): (DimensionId, SegmentId),
-    at: Instant,
-) -> Weighed {
-    view.scratch.forget_verdicts();
+pub(super) fn weigh(view: &mut View, terms: &Terms, (dimension, id): (DimensionId, SegmentId), at: Instant) -> Weighed {
     let plan = view.plan;
     let segments = &plan.dimension(dimension).segments;
     let segment = &segments[usize::from(id.0)];
@@ -48,24 +40,22 @@ pub(super) fn weigh(
     let mut weighed = Weighed { holds: false, evidence: Vec::new(), bar: None };
     let stay = segment.stay.as_ref().filter(|_| is_current);
     for condition in [Some(&segment.when), stay].into_iter().flatten() {
-        weighed.holds |= verdict::condition(plan, view, condition, at).holds;
-        evidence::gather(view, condition, at, &mut weighed.evidence);
+        weighed.holds |= terms.decider.condition(plan, view, condition, at, Instant::NEVER).holds;
+        evidence::gather(view, &terms.decider, condition, at, &mut weighed.evidence);
     }
     if is_current {
         return weighed;
     }
-    let current = standpoint.segment().map(|current| &segments[usize::from(current.0)]);
-    let bound = current.and_then(|current| current.min_stay).map(|min_stay| standpoint.since + min_stay);
     let is_listed = |from: &crate::rules::plan::From| match standpoint.segment() {
         Some(current) => from.segments.contains(&current),
         None => from.none,
     };
-    weighed.bar = if let Some(until) = bound.filter(|until| at < *until) {
+    weighed.bar = if let Some(until) = judge::stay_end(view, dimension).filter(|until| at < *until) {
         Some(Bar::MinStay { until })
     } else if segment.from.as_ref().is_some_and(|from| !is_listed(from)) {
         Some(Bar::From)
     } else {
-        let cooldown = judge::cooldown_end(view, cooldowns, (dimension, id), segment);
+        let cooldown = judge::cooldown_end(view, terms, (dimension, id), segment);
         cooldown.filter(|until| at < *until).map(|until| Bar::Cooldown { until })
     };
     weighed

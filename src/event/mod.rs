@@ -9,6 +9,7 @@ mod decoder;
 mod instant;
 mod json;
 mod money;
+mod names;
 mod protobuf;
 mod record;
 mod reject;
@@ -72,7 +73,7 @@ impl TextField {
 }
 
 /// The names of all fields of the contract.
-pub fn field_names() -> &'static [&'static str] {
+pub fn field_names() -> impl Iterator<Item = &'static str> {
     record::Field::names()
 }
 

@@ -20,6 +20,7 @@ pub mod check;
 pub mod plan;
 
 pub mod calendar;
+pub mod decider;
 pub mod verdict;
 
 pub mod timeline;

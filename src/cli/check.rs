@@ -81,7 +81,7 @@ fn check(path: &Path) -> Result<Checked, Vec<Diagnostic>> {
         let service::Checked { plan, tests, warnings, .. } = service::check(path)?;
         return Ok(Checked { plan, tests, warnings });
     }
-    let rules::Loaded { plan, tests, warnings } = rules::load(path)?;
+    let rules::Loaded { plan, tests, warnings, .. } = rules::load(path)?;
     Ok(Checked { plan, tests, warnings })
 }
 

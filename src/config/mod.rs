@@ -12,5 +12,6 @@ mod quantity;
 mod settings;
 mod timelines;
 
+pub mod report;
 pub mod rules;
 pub mod service;

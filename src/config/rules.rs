@@ -9,7 +9,7 @@ use std::sync::Arc;
 use toml::de::DeValue;
 
 use super::document::{self, Reader, Table, Value};
-use super::{settings, timelines};
+use super::{report, settings, timelines};
 use crate::rules::compile;
 use crate::rules::declared::{Cut, Declared, Dimension, From, Score, Segment};
 use crate::rules::diagnostic::{Code, Diagnostic};
@@ -24,6 +24,8 @@ pub struct Loaded {
     pub plan: Plan,
     /// What the file says of itself; the plan's version does not depend on it.
     pub tests: Vec<Test>,
+    /// `[report]`.
+    pub report: report::Settings,
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -54,6 +56,7 @@ fn load_file(file: Arc<SourceFile>) -> Result<Loaded, Vec<Diagnostic>> {
     let broken = !reader.diagnostics.is_empty();
     let root = reader.root(&table);
     let declared = declare(&mut reader, &root);
+    let report = report::settings(&mut reader, &root);
     let compiled = compile(&declared);
     let tests = timelines::tests(&mut reader, &root, &Ground::new(&declared, &compiled.attributes));
     let mut diagnostics = reader.diagnostics;
@@ -65,7 +68,7 @@ fn load_file(file: Arc<SourceFile>) -> Result<Loaded, Vec<Diagnostic>> {
     diagnostics.dedup();
     match compiled.plan {
         Some(plan) if !diagnostics.iter().any(Diagnostic::is_error) => {
-            Ok(Loaded { plan, tests, warnings: diagnostics })
+            Ok(Loaded { plan, tests, report, warnings: diagnostics })
         }
         _ => Err(at_most(DIAGNOSTICS_MAX, diagnostics)),
     }
@@ -106,7 +109,7 @@ fn at_most(n_max: usize, mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
 
 /// Everything that the file says.
 fn declare(reader: &mut Reader, root: &Table<'_>) -> Declared {
-    reader.only(root, &["timezone", "currency", "kind", "rates", "score", "dimension", "test"]);
+    reader.only(root, &["timezone", "currency", "kind", "rates", "score", "dimension", "report", "test"]);
     let zone = settings::zone(reader, root);
     let currency = settings::currency(reader, root);
     let rates = settings::rates(reader, root, &currency);

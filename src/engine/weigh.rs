@@ -40,7 +40,7 @@ pub(super) fn weigh(view: &mut View, terms: &Terms, (dimension, id): (DimensionI
     let mut weighed = Weighed { holds: false, evidence: Vec::new(), bar: None };
     let stay = segment.stay.as_ref().filter(|_| is_current);
     for condition in [Some(&segment.when), stay].into_iter().flatten() {
-        weighed.holds |= terms.decider.condition(plan, view, condition, at, Instant::NEVER).holds;
+        weighed.holds |= terms.decider.condition(plan, view, condition, at, at).holds;
         evidence::gather(view, &terms.decider, condition, at, &mut weighed.evidence);
     }
     if is_current {

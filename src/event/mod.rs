@@ -73,7 +73,7 @@ impl TextField {
 }
 
 /// The names of all fields of the contract.
-pub fn field_names() -> impl Iterator<Item = &'static str> {
+pub fn field_names<'a>() -> impl Iterator<Item = &'a str> {
     record::Field::names()
 }
 

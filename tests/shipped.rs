@@ -7,12 +7,14 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use dormouse::cli::generate::{self, Kind, Model};
 use dormouse::config::rules::load;
 use dormouse::config::service::{self, Environment, Surroundings};
 use dormouse::engine::{Cause, Change, Outcome, Shard};
-use dormouse::event::{Amount, Decoder, Event, Format, Instant};
+use dormouse::event::{Amount, Decoder, Event, Format, Instant, Span};
 use dormouse::rules::Plan;
 use dormouse::rules::place::SourceFile;
+use dormouse::rules::plan::SegmentId;
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -185,6 +187,92 @@ fn a_year_of_the_shop_reaches_all_that_its_orders_can_tell() {
             assert!(n > 50, "{dimension}.{segment} was entered {n} times");
         }
     }
+}
+
+/// A year of some thousand customers of the made-up shop, who do everything that the rules ask about.
+fn a_generated_year() -> Vec<String> {
+    let model = Model {
+        n_customers: 3_000,
+        n_events: 100_000,
+        seed: 7,
+        kinds: [Kind::ALL.as_slice(), &Kind::CONFIGURED].concat(),
+        // 2025-11-01T00:00:00Z: two months before Christmas, and time to see that some do not come again until then.
+        start: Instant(1_761_955_200_000),
+        days: 365,
+    };
+    let mut bytes = Vec::new();
+    generate::write_in("GBP", &model, &mut bytes).expect("memory takes it");
+    String::from_utf8(bytes).expect("it is text").lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_generated_year_reaches_every_segment() {
+    let plan = plan();
+    let lines = a_generated_year();
+    let changes = replay(plan.clone(), &events(&plan, &lines));
+    let n_moves = moves(&plan, &changes);
+    for (dimension, segments) in SEGMENTS {
+        for segment in segments.split(' ') {
+            let n: usize =
+                n_moves.iter().filter(|((d, _, to), _)| *d == dimension && *to == segment).map(|(_, n)| n).sum();
+            assert!(n >= 10, "{dimension}.{segment} was entered {n} times");
+        }
+    }
+    // What the customers who ever bought are at the end, in percent.
+    let mut at_end: BTreeMap<&str, &str> = BTreeMap::new();
+    for change in changes.iter().filter(|change| change.dimension.0 == 0) {
+        at_end.insert(&change.customer, plan.segment_name(change.dimension, change.to));
+    }
+    for segment in SEGMENTS[0].1.split(' ') {
+        let percent = 100 * at_end.values().filter(|name| **name == segment).count() / at_end.len();
+        assert!((4..45).contains(&percent), "{percent} % are {segment}");
+    }
+}
+
+/// How long ago a segment was left for coming back to be a flap.
+const FLAP: Span = Span(30 * Span::DAY.0);
+
+/// The moves of `behaviour` back into a segment that was left less than 30 days before, by customer.
+fn flaps(changes: &[Change]) -> BTreeMap<&str, Vec<&Change>> {
+    let mut left: BTreeMap<(&str, Option<SegmentId>), Instant> = BTreeMap::new();
+    let mut flaps: BTreeMap<&str, Vec<&Change>> = BTreeMap::new();
+    for change in changes.iter().filter(|change| change.dimension.0 == 0) {
+        left.insert((&change.customer, change.from), change.effective_at);
+        let is_back = left.get(&(&*change.customer, change.to)).is_some_and(|at| change.effective_at - *at < FLAP);
+        if is_back {
+            flaps.entry(&change.customer).or_default().push(change);
+        }
+    }
+    flaps
+}
+
+/// Under the shipped rules; returns how many customers of a thousand went to and fro at all, and how many by time alone.
+#[track_caller]
+fn check_flaps(lines: &[String]) -> [usize; 2] {
+    let plan = plan();
+    let changes = replay(plan.clone(), &events(&plan, lines));
+    let flaps = flaps(&changes);
+    for (customer, flaps) in &flaps {
+        for (index, flap) in flaps.iter().enumerate() {
+            let again = flaps[index + 1..].iter().filter(|later| later.effective_at - flap.effective_at < FLAP);
+            let of_same = again.clone().filter(|later| later.to == flap.to).count();
+            assert_eq!(of_same, 0, "{customer} came back twice within a month: {flap:?}");
+            let without_cause = again.filter(|later| later.cause == Cause::Elapsed).count();
+            assert_eq!(without_cause, 0, "{customer} did nothing, and went to and fro twice within a month: {flap:?}");
+        }
+    }
+    let n_customers = changes.iter().map(|change| &*change.customer).collect::<BTreeSet<_>>().len();
+    let by_time = flaps.values().filter(|flaps| flaps.iter().any(|flap| flap.cause == Cause::Elapsed));
+    [1_000 * flaps.len() / n_customers, 1_000 * by_time.count() / n_customers]
+}
+
+#[test]
+fn nobody_goes_to_and_fro_more_than_once_a_month() {
+    let [n, n_by_time] = check_flaps(&a_generated_year());
+    assert!(n < 100 && n_by_time < 5, "{n} of a thousand, {n_by_time} by time alone");
+    // Many customers of a wholesaler order every second month or third, each time as if it were the beginning.
+    let [n, n_by_time] = check_flaps(&lines("data/online-retail.jsonl.zst"));
+    assert!(n < 200 && n_by_time < 5, "{n} of a thousand, {n_by_time} by time alone");
 }
 
 /// `config/dormouse.toml` as it is read with these variables set.

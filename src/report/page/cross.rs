@@ -103,11 +103,16 @@ fn cell_of(n: u64, share: f64) -> Cell {
 
 /// What each segment's customers bought.
 pub fn habits(report: &Report, dimension: &Dimension, html: &mut String) -> fmt::Result {
-    let mut fields: BTreeMap<&str, BTreeMap<&str, i128>> = BTreeMap::new();
+    // In the order of the settings, which each segment's keep.
+    let mut fields: Vec<(&str, BTreeMap<&str, i128>)> = Vec::new();
     for habits in dimension.segments.iter().flat_map(|segment| &segment.habits) {
-        let totals = fields.entry(&habits.field).or_default();
+        let known = fields.iter().position(|(field, _)| *field == habits.field);
+        let index = known.unwrap_or_else(|| {
+            fields.push((&habits.field, BTreeMap::new()));
+            fields.len() - 1
+        });
         for habit in &habits.values {
-            *totals.entry(&habit.name).or_default() += habit.money.0;
+            *fields[index].1.entry(&habit.name).or_default() += i128::from(habit.buyers);
         }
     }
     if fields.is_empty() {
@@ -123,9 +128,7 @@ pub fn habits(report: &Report, dimension: &Dimension, html: &mut String) -> fmt:
                 let share = found.and_then(|habit| habit.buyers_share);
                 let said = found.map_or(NOTHING.to_owned(), |habit| money(habit.money));
                 Cell {
-                    said: share.map_or(said.clone(), |share| {
-                        format!("{} <span class=\"quiet\">{said}</span>", percent(share))
-                    }),
+                    said: share.map_or(said.clone(), |share| format!("{}<small>{said}</small>", percent(share))),
                     share: share.map(|share| share.0),
                 }
             };

@@ -36,7 +36,7 @@ nav a { display: inline-block; padding: .3rem 0; }
 .tiles dd { margin: 0; font-size: 1.3rem; font-weight: 600; white-space: nowrap; }
 figure { margin: 0; }
 figcaption { margin-top: .35rem; max-width: 46rem; }
-.scroll { overflow-x: auto; margin: .35rem 0; -webkit-overflow-scrolling: touch; }
+.scroll { overflow-x: auto; margin: .35rem 0 1rem; -webkit-overflow-scrolling: touch; }
 .scroll:focus-visible { outline: 2px solid var(--accent); }
 table { border-collapse: collapse; font-size: .9rem; min-width: 100%; }
 th, td { padding: .35rem .55rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
@@ -66,7 +66,7 @@ td .bar i { display: block; height: 100%; background: var(--accent); }
 .stay i { position: absolute; left: 0; top: .1rem; height: .6rem; background: var(--accent-soft); border-radius: 0 .2rem .2rem 0; }
 .stay i + i { background: var(--accent); }
 .heat td { min-width: 3.2rem; }
-.heat td.cell { background: rgba(var(--heat), var(--a)); color: #000; } .heat td.day { color: #fff; } .heat td.cell .quiet { color: inherit; }
+.heat td.cell { background: rgba(var(--heat), var(--a)); color: #000; } .heat td.day { color: #fff; } .heat small { display: block; font-size: .78rem; }
 @media screen and (prefers-color-scheme: dark) { .heat td.cell { color: #fff; } .heat td.night { color: #000; } }
 .shares { display: block; width: 100%; height: 12rem; border-radius: .4rem; } .shares path { stroke: var(--paper); stroke-width: 1; vector-effect: non-scaling-stroke; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; padding: 0; margin: .5rem 0; list-style: none; font-size: .85rem; }

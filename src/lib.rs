@@ -18,3 +18,4 @@ pub mod pipeline;
 pub mod report;
 pub mod rules;
 pub mod telemetry;
+pub mod trial;

@@ -27,6 +27,7 @@ mod service;
 mod signals;
 pub mod terminal;
 mod topics;
+mod trials;
 
 use std::process::ExitCode;
 

@@ -71,7 +71,7 @@ impl Watch {
             }
             kind.attributes |= kind.builtin == Builtin::Profile;
         }
-        Decoder::new(&schema).keeping(self.more_attributes.clone())
+        Decoder::new(&schema).keeping(&self.more_attributes)
     }
 
     /// Whether events say where a customer is, beside profiles.

@@ -219,7 +219,8 @@ fn enters(
     cooldown.and(terms.decider.condition(view.plan, view, &segment.when, at, limit))
 }
 
-fn cooldown_end(
+/// When the cooldown of a segment that was left ends; `None`: it never was, or has none.
+pub fn cooldown_end(
     view: &mut View,
     terms: &Terms,
     (dimension, id): (DimensionId, SegmentId),

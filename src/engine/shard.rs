@@ -19,6 +19,7 @@ use super::fold::Folder;
 use super::intern::Interner;
 use super::judge::{self, Occasion, Terms};
 use super::varint::Reader;
+use super::weigh::{self, Weighed};
 use super::wheel::{Links, Records, Wheel};
 use crate::event::{Event, Instant};
 use crate::rules::Plan;
@@ -252,6 +253,21 @@ impl Shard {
         let mut open = Customer::default();
         open.open(&self.plan, self.arena.bytes(self.records.0[index as usize].block));
         Some(open.standing(&self.plan, &self.terms.cooldowns))
+    }
+
+    /// Holds a segment against a customer at an instant, for explanations: moves nobody. `None`: no such customer.
+    pub fn weigh(
+        &mut self,
+        customer: &str,
+        (dimension, segment): (DimensionId, SegmentId),
+        at: Instant,
+    ) -> Option<Weighed> {
+        let index = self.find(hash_of(customer), customer)?;
+        let latest = self.records.0[index as usize].latest;
+        self.open_at(index);
+        let Shard { plan, calendar, open: customer, scratch, terms, .. } = self;
+        let mut view = View { plan, calendar, cooldowns: &terms.cooldowns, customer, scratch, latest };
+        Some(weigh::weigh(&mut view, terms, (dimension, segment), at))
     }
 
     pub fn n_customers(&self) -> usize {

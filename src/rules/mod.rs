@@ -23,6 +23,8 @@ pub mod calendar;
 pub mod decider;
 pub mod verdict;
 
+pub mod timeline;
+
 pub mod cost;
 pub mod shown;
 

@@ -11,6 +11,9 @@ use crate::report::said::{NOTHING, count, money, percent};
 /// Columns of a table; the rest is drawn together.
 const COLUMNS_MAX: usize = 8;
 
+/// More pairs of dimensions than this are folded up.
+const OPEN_MAX: usize = 6;
+
 /// A cell's text and how dark it is, from 0 to 1.
 struct Cell {
     said: String,
@@ -172,7 +175,13 @@ pub fn overlaps(report: &Report, html: &mut String) -> fmt::Result {
             columns: columns.segments.iter().map(|segment| shown(segment).to_owned()).collect(),
             rows: rows.segments.iter().map(|row| (shown(row).to_owned(), cells(row))).collect(),
         };
-        heat.write(html)?;
+        if report.overlaps.len() <= OPEN_MAX {
+            heat.write(html)?;
+        } else {
+            writeln!(html, "<details><summary>{} and {}</summary>", Text(one), Text(other))?;
+            heat.write(html)?;
+            html.push_str("</details>\n");
+        }
     }
     html.push_str("</section>\n");
     Ok(())

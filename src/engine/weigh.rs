@@ -31,12 +31,7 @@ pub enum Bar {
 }
 
 /// Holds a segment against an open customer.
-pub(super) fn weigh(
-    view: &mut View,
-    terms: &Terms,
-    (dimension, id): (DimensionId, SegmentId),
-    at: Instant,
-) -> Weighed {
+pub(super) fn weigh(view: &mut View, terms: &Terms, (dimension, id): (DimensionId, SegmentId), at: Instant) -> Weighed {
     let plan = view.plan;
     let segments = &plan.dimension(dimension).segments;
     let segment = &segments[usize::from(id.0)];

@@ -84,6 +84,10 @@ impl Decider {
         at: Instant,
         limit: Instant,
     ) -> Verdict {
+        // First what is most often met.
+        if let Condition::Compare(id) = condition {
+            return self.comparison(plan, facts, *id, at);
+        }
         match condition {
             Condition::Constant(holds) => Verdict::forever(*holds),
             Condition::Compare(id) => self.comparison(plan, facts, *id, at),
@@ -115,6 +119,10 @@ impl Decider {
     /// Evaluates one comparison at an instant.
     pub fn comparison(&self, plan: &Plan, facts: &mut impl Facts, id: ComparisonId, at: Instant) -> Verdict {
         let Decision { way, is_remembered } = &self.comparisons[usize::from(id.0)];
+        if let Way::Threshold(Threshold { of: Measured::Window(feature), least, is_wanted }) = way {
+            let verdict = facts.reaches(*feature, at, *least);
+            return Verdict { holds: verdict.holds == *is_wanted, ..verdict };
+        }
         if *is_remembered && let Some(verdict) = facts.remembered(id, at) {
             return verdict;
         }

@@ -1,18 +1,19 @@
 //! `dormouse report`: how good a segment is, over events from files. Arguments, files to write, exit codes; what is
 //! measured is `report`'s.
 
+mod compared;
 mod grid;
 mod listener;
 mod tables;
 
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use super::exit::Exit;
 use super::paint::Paint;
-use super::replay::{instant, progress, span};
+use super::replay::{instant, is_same_file, progress, span};
 use super::{output, rules, terminal};
 use crate::config::rules::Loaded;
 use crate::event::{Instant, Span};
@@ -26,6 +27,8 @@ const HELP: &str = "\
 Examples:
   dormouse report -c segments.toml events.jsonl.zst
   dormouse report -c segments.toml orders.jsonl clicks.jsonl --from 2026-01-01T00:00:00Z --every 1d --json > report.json
+  dormouse report -c segments.toml events.jsonl.zst --html report.html
+  dormouse report -c segments.toml events.jsonl.zst --compare new-segments.toml --limit 20
 
 What is measured, and against which bounds, stands in the rules file under [report]; docs/report.md explains each
 number. With --strict the exit code is 1 when a segment fails one of the four tests.";
@@ -43,9 +46,18 @@ pub struct Args {
     /// Write JSON instead of tables
     #[arg(long)]
     json: bool,
+    /// Write a page with pictures too: one file of HTML that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Exit with 1 when a segment fails a test
     #[arg(long)]
     strict: bool,
+    /// Other rules: say who stands elsewhere under them, and from when on
+    #[arg(long, value_name = "OTHER.TOML")]
+    compare: Option<PathBuf>,
+    /// How many of the customers who differ are listed
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: usize,
     /// The period begins after this moment (RFC 3339, or milliseconds since 1970); without it with the first event
     #[arg(long, value_name = "TIME", value_parser = instant)]
     from: Option<Instant>,
@@ -76,6 +88,8 @@ enum Error {
     Replay(#[from] replay::Error),
     #[error(transparent)]
     TooMany(#[from] report::period::TooMany),
+    #[error("{file} cannot be written: {error}")]
+    Page { file: String, error: std::io::Error },
     #[error("no event and no --until: there is no time to report on")]
     Nothing,
 }
@@ -87,8 +101,14 @@ pub fn run(args: Args) -> Exit {
         return Exit::Usage;
     }
     let Some(rules) = rules::load_all(&args.config) else { return Exit::Usage };
-    match args.report(rules) {
-        Ok(report) => args.show(&report),
+    let other = args.compare.as_deref().map(|path| (path, rules::load_all(path)));
+    let other = match other {
+        Some((_, None)) => return Exit::Usage,
+        Some((path, Some(rules))) => Some((path, rules)),
+        None => None,
+    };
+    match args.report(rules, other).and_then(|report| args.show(&report)) {
+        Ok(exit) => exit,
         Err(error) => {
             eprintln!("error: {error}");
             if matches!(error, Error::TooMany(_)) { Exit::Usage } else { Exit::World }
@@ -101,16 +121,30 @@ impl Args {
         if self.files.iter().filter(|file| replay::source::is_standard_input(file)).count() > 1 {
             return Err("standard input (-) can be read only once".to_owned());
         }
+        if self.compare.is_some() && self.files.iter().any(|file| replay::source::is_standard_input(file)) {
+            return Err("--compare reads the files twice; standard input (-) can be read only once".to_owned());
+        }
+        let inputs = self.files.iter().chain([&self.config]).chain(&self.compare);
+        if let Some(page) = self.html.as_deref().filter(|page| inputs.clone().any(|input| is_same_file(input, page))) {
+            return Err(format!("--html {} would overwrite what is read", page.display()));
+        }
         match (self.from, self.until) {
             (Some(from), Some(until)) if from >= until => Err(format!("--from {from} is not before --until {until}")),
             _ => Ok(()),
         }
     }
 
-    fn report(&self, rules: Loaded) -> Result<Report, Error> {
+    fn report(&self, rules: Loaded, other: Option<(&Path, Loaded)>) -> Result<Report, Error> {
         let (history, read) = self.history(rules)?;
         let period = Period::new(self.from, history.first(), history.end, self.every)?;
-        Ok(report::measure(&history, &period, self.every, read))
+        let mut report = report::measure(&history, &period, self.every, read);
+        if let Some((path, rules)) = other {
+            let (other, _) = self.history(rules)?;
+            let (one_name, other_name) = (self.config.display().to_string(), path.display().to_string());
+            report.comparison =
+                Some(report::compare((&one_name, &history), (&other_name, &other), &period, self.limit));
+        }
+        Ok(report)
     }
 
     /// Replays the files under the rules.
@@ -149,7 +183,11 @@ impl Args {
         }
     }
 
-    fn show(&self, report: &Report) -> Exit {
+    fn show(&self, report: &Report) -> Result<Exit, Error> {
+        if let Some(path) = &self.html {
+            let written = std::fs::write(path, report::page::page(report));
+            written.map_err(|error| Error::Page { file: path.display().to_string(), error })?;
+        }
         let exit = if self.strict && !report.findings.is_empty() { Exit::Findings } else { Exit::Fine };
         let text = if self.json {
             let json = serde_json::to_string_pretty(report).expect("a report has only texts as keys");
@@ -157,7 +195,7 @@ impl Args {
         } else {
             tables::text(report, Paint { is_on: terminal::colours_stdout() })
         };
-        output::write(&text, exit)
+        Ok(output::write(&text, exit))
     }
 }
 

@@ -170,6 +170,10 @@ impl Life {
         if broker.n_decided != self.n_decided {
             self.n_decided = broker.n_decided;
             self.seen.look(&broker)?;
+            // The moment after a commit is where much can be lost.
+            if !self.is_calm && self.rng.u8(0..30) == 0 {
+                self.next_blow = broker.now;
+            }
         }
         Ok(())
     }

@@ -11,6 +11,10 @@ demo *args:
 test *args:
     scripts/test {{ args }}
 
+# One simulated life, or many: just simulate --seed 17, just simulate --seeds 0..100000
+simulate *args:
+    scripts/simulate {{ args }}
+
 # All that CI asks
 ci:
     .ci/run
@@ -31,7 +35,7 @@ bench *args:
 deny:
     scripts/deny.sh
 
-# A year of the shop through the first rules
+# A year of the shop through the default rules
 replay rules="config/segments.toml" events="data/online-retail.jsonl.zst":
     cargo run --release -- replay -c {{ rules }} {{ events }} --changes changes.jsonl
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::rules::complain;
 use crate::config::service::Service;
-use crate::config::{rules, service};
+use crate::config::{report, rules, service};
 use crate::kafka;
 use crate::pipeline::{self, Placement};
 use crate::rules::Plan;
@@ -19,6 +19,8 @@ pub struct Checked {
     pub service: Service,
     pub plan: Plan,
     pub tests: Vec<Test>,
+    /// `[report]` of the rules.
+    pub report: report::Settings,
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -34,7 +36,8 @@ pub fn check(path: &Path) -> Result<Checked, Vec<Diagnostic>> {
             if diagnostics.iter().any(Diagnostic::is_error) {
                 return Err(diagnostics);
             }
-            Ok(Checked { service: settings.service, plan: loaded.plan, tests: loaded.tests, warnings: diagnostics })
+            let rules::Loaded { plan, tests, report, .. } = loaded;
+            Ok(Checked { service: settings.service, plan, tests, report, warnings: diagnostics })
         }
         Err(more) => {
             diagnostics.extend(more);
@@ -78,20 +81,25 @@ pub fn snapshots(service: &Service) -> Result<Option<pipeline::Snapshots>, snaps
     Ok(Some(pipeline::Snapshots { store: snapshot::Store::open(url, &service.kafka.group, environment)?, every }))
 }
 
-/// Everything that the pipeline works by. The kinds of the inputs are the plan's: see [`check`].
-pub fn pipeline_settings(service: &Service, plan: &Plan) -> pipeline::Settings {
-    let inputs = service.inputs.iter().map(|input| pipeline::Input {
+/// The topics that events come from. Their kinds are the plan's: see [`check`].
+pub fn inputs(service: &Service, plan: &Plan) -> Vec<pipeline::Input> {
+    let input = |input: &service::Input| pipeline::Input {
         topic: input.topic.clone(),
         kind: input.kind.as_deref().and_then(|kind| plan.schema.kind(kind)),
         format: input.format,
-    });
+    };
+    service.inputs.iter().map(input).collect()
+}
+
+/// Everything that the pipeline works by.
+pub fn pipeline_settings(service: &Service, plan: &Plan) -> pipeline::Settings {
     let output = pipeline::Output {
         changes: service.output.changes.clone(),
         standing: service.output.standing.clone(),
         rejects: service.output.rejects.clone(),
         format: service.output.format,
     };
-    let mut settings = pipeline::Settings::new(kafka_settings(service), inputs.collect(), output);
+    let mut settings = pipeline::Settings::new(kafka_settings(service), inputs(service, plan), output);
     settings.grace = service.time.grace;
     settings.max_skew = service.time.max_skew;
     settings.max_hold = service.time.max_hold;

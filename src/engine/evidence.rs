@@ -26,7 +26,7 @@ pub fn gather(view: &mut View, decider: &Decider, condition: &Condition, at: Ins
 
 fn evidence(view: &mut View, decider: &Decider, id: ComparisonId, at: Instant) -> Evidence {
     let plan = view.plan;
-    let holds = decider.comparison(plan, view, id, at).holds;
+    let holds = decider.comparison(plan, view, id, at, Instant::NEVER).holds;
     Evidence { comparison: id, value: readings(view, plan.comparison(id), at), holds }
 }
 
@@ -51,7 +51,7 @@ fn readings(view: &mut View, comparison: &Comparison, at: Instant) -> Readings {
 }
 
 fn sum(view: &mut View, side: &Linear, (unit, scale): (Unit, i128), at: Instant) -> Reading {
-    let form = verdict::sum(view.plan, view, side, at).form;
+    let form = verdict::form(view.plan, view, side, at);
     let Some(value) = form.at(at) else {
         return if form == Form::Never { Reading::Never } else { Reading::Absent };
     };

@@ -15,7 +15,7 @@ use super::arena::{Arena, Block};
 use super::change::{Cause, Change, Outcome, Progress, Standing};
 use super::dedup::{self, Dedup, Seniority};
 use super::dependence::Touched;
-use super::facts::customer::{Customer, Standpoint};
+use super::facts::customer::Customer;
 use super::facts::series::Entry;
 use super::facts::view::{Scratch, View};
 use super::fold::Folder;
@@ -222,19 +222,22 @@ impl Shard {
         let located = Located { hash, fingerprint: None, index: self.find(hash, customer) };
         let index = self.open(located, customer);
         let mut record = self.now_of(index);
-        self.open.sequence = standing.sequence;
+        let cooldowns = &self.terms.cooldowns;
+        let history = self.open.history_mut(&self.plan, cooldowns);
+        history.sequence = standing.sequence;
         for (dimension, place) in standing.places.iter().enumerate() {
-            let old = self.open.standpoints[dimension].segment();
-            self.sizes[dimension][size_index(old)] -= 1;
-            self.sizes[dimension][size_index(place.segment)] += 1;
-            let since = place.since.unwrap_or(Instant::NEVER);
-            self.open.standpoints[dimension] = Standpoint::new(place.segment, since);
+            history.since[dimension] = place.since.unwrap_or(Instant::NEVER);
             for (segment, left) in &place.left {
-                if let Some(number) = self.terms.cooldowns.of(DimensionId(dimension as u8), *segment) {
-                    self.open.left[number] = *left;
+                if let Some(number) = cooldowns.of(DimensionId(dimension as u8), *segment) {
+                    history.left[number] = *left;
                 }
             }
             record.latest = record.latest.max(place.since.unwrap_or(LONG_AGO));
+        }
+        for (dimension, place) in standing.places.iter().enumerate() {
+            let old = std::mem::replace(&mut self.open.segments[dimension], place.segment);
+            self.sizes[dimension][size_index(old)] -= 1;
+            self.sizes[dimension][size_index(place.segment)] += 1;
         }
         record.due = TO_BE_ARMED;
         self.close(index, record);
@@ -245,7 +248,7 @@ impl Shard {
         for index in 0..self.records.0.len() as u32 {
             let mut record = self.now_of(index);
             self.open_at(index);
-            self.open.forget_standing();
+            self.open.forget_standing(&self.plan, &self.terms.cooldowns);
             record.due = TO_BE_ARMED;
             self.close(index, record);
         }
@@ -258,8 +261,19 @@ impl Shard {
     /// Recovery, last step: moves the clock, and arms every customer who was changed by it strictly after their own
     /// `latest`; the others stay armed as they were imported. What is then due is judged by the next `advance`.
     pub fn arm(&mut self, clock: Instant) {
+        let mut next = Some(0);
+        while let Some(from) = next {
+            next = self.arm_some(clock, from, usize::MAX);
+        }
+    }
+
+    /// As [`Shard::arm`], for at most `budget` customers from that number on. Says with which to go on, if any are left;
+    /// until then nothing may be applied.
+    pub fn arm_some(&mut self, clock: Instant, from: u32, budget: usize) -> Option<u32> {
         self.observe(clock);
-        for index in 0..self.records.0.len() as u32 {
+        let n_all = self.records.0.len();
+        let end = (from as usize).saturating_add(budget).min(n_all);
+        for index in from..end as u32 {
             let mut record = self.now_of(index);
             if record.due != TO_BE_ARMED {
                 continue;
@@ -268,6 +282,7 @@ impl Shard {
             let mut view = View {
                 plan: &self.plan,
                 calendar: &self.calendar,
+                cooldowns: &self.terms.cooldowns,
                 customer: &mut self.open,
                 scratch: &mut self.scratch,
                 latest: record.latest,
@@ -275,12 +290,13 @@ impl Shard {
             record.due = judge::next_due(&mut view, &self.terms, record.latest);
             self.close(index, record);
         }
+        (end < n_all).then_some(end as u32)
     }
 
     pub fn standing(&self, customer: &str) -> Option<Standing> {
         let index = self.find(hash_of(customer), customer)?;
         let mut open = Customer::default();
-        open.open(&self.plan, &self.terms.cooldowns, self.arena.bytes(self.records.0[index as usize].block));
+        open.open(&self.plan, self.arena.bytes(self.records.0[index as usize].block));
         Some(open.standing(&self.plan, &self.terms.cooldowns))
     }
 
@@ -294,9 +310,9 @@ impl Shard {
         let index = self.find(hash_of(customer), customer)?;
         let latest = self.records.0[index as usize].latest;
         self.open_at(index);
-        let Shard { plan, calendar, open: customer, scratch, .. } = self;
-        let mut view = View { plan, calendar, customer, scratch, latest };
-        Some(weigh::weigh(&mut view, &self.terms, (dimension, segment), at))
+        let Shard { plan, calendar, open: customer, scratch, terms, .. } = self;
+        let mut view = View { plan, calendar, cooldowns: &terms.cooldowns, customer, scratch, latest };
+        Some(weigh::weigh(&mut view, terms, (dimension, segment), at))
     }
 
     pub fn n_customers(&self) -> usize {
@@ -345,7 +361,7 @@ impl Shard {
         let index = u32::try_from(self.records.0.len()).expect("a shard has fewer than 2^32 customers");
         // The block has to hold the id before the directory may look at it again.
         self.encoded.clear();
-        self.open.encode(&self.plan, LONG_AGO, &mut self.encoded);
+        self.open.encode(&self.plan, &self.terms.cooldowns, LONG_AGO, &mut self.encoded);
         let block = self.arena.insert(&self.encoded);
         if self.records.0.len() == self.records.0.capacity() {
             // Doubling would hold half of it empty.
@@ -362,7 +378,7 @@ impl Shard {
     fn open_at(&mut self, index: u32) {
         self.scratch.forget();
         let block = self.arena.bytes(self.records.0[index as usize].block);
-        self.open.open(&self.plan, &self.terms.cooldowns, block);
+        self.open.open(&self.plan, block);
     }
 
     fn now_of(&self, index: u32) -> Now {
@@ -381,6 +397,7 @@ impl Shard {
         let mut view = View {
             plan: &self.plan,
             calendar: &self.calendar,
+            cooldowns: &self.terms.cooldowns,
             customer: &mut self.open,
             scratch: &mut self.scratch,
             latest: now.latest,
@@ -400,7 +417,7 @@ impl Shard {
     /// Puts the open customer back.
     fn close(&mut self, index: u32, now: Now) {
         self.encoded.clear();
-        self.open.encode(&self.plan, now.latest, &mut self.encoded);
+        self.open.encode(&self.plan, &self.terms.cooldowns, now.latest, &mut self.encoded);
         let record = &mut self.records.0[index as usize];
         if let Some(export) = &mut self.export {
             export.keep(index, record, &self.arena);
@@ -468,7 +485,7 @@ fn hash_of(customer: &str) -> u64 {
 
 fn id_of<'a>(arena: &'a Arena, record: &Record) -> &'a [u8] {
     let mut reader = Reader::new(arena.bytes(record.block));
-    let n = reader.get() as usize;
+    let n = reader.get_short() as usize;
     reader.bytes(n)
 }
 

@@ -9,8 +9,9 @@ use std::time::Instant as Moment;
 use super::epoch::Held;
 use super::error::Error;
 use super::keeping::{Keeping, Told};
+use super::sabotage::{self, Bug};
 use super::tools::Tools;
-use crate::snapshot::{self, Head, Name, Writing, prune};
+use crate::snapshot::{self, Head, Manifest, Name, Writing};
 use crate::telemetry::metrics;
 
 /// A snapshot in the making.
@@ -80,7 +81,8 @@ impl Keeper<'_> {
         let shard = name.shard;
         let begun = self.tools.pace.now();
         let held = Held::new(&self.tools.budget);
-        let job = Job { name, writing, held, begun, is_whole: false, is_committed: false };
+        let is_committed = sabotage::has(Bug::PublishesTooSoon);
+        let job = Job { name, writing, held, begun, is_whole: false, is_committed };
         if let Some(before) = self.jobs.insert(shard, job) {
             self.discard(before);
         }
@@ -117,7 +119,7 @@ impl Keeper<'_> {
                 );
                 self.keeping.set_newest(shard, Some(&manifest));
                 self.keeping.no_longer_awaited(shard, &name.token);
-                if let Err(error) = prune(&self.keeping.snapshots.store, &manifest) {
+                if let Err(error) = self.prune(&manifest) {
                     tracing::warn!("older snapshots of shard {shard} could not be deleted: {error}");
                 }
             }
@@ -127,6 +129,16 @@ impl Keeper<'_> {
                 self.keeping.no_longer_awaited(shard, &name.token);
             }
         }
+    }
+
+    fn prune(&self, newest: &Manifest) -> Result<usize, snapshot::Error> {
+        let store = &self.keeping.snapshots.store;
+        if sabotage::has(Bug::DeletesLaterOnes) {
+            let whole = snapshot::look(store, newest.shard)?.whole;
+            let others = whole.iter().filter(|other| other.token != newest.token);
+            return others.map(|other| store.delete(&other.name().manifest()).map(|()| 1_usize)).sum();
+        }
+        snapshot::prune(store, newest)
     }
 
     fn fail(&self, shard: i32, job: Job) {

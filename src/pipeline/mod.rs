@@ -28,6 +28,7 @@ mod recovery;
 pub mod replay;
 mod restoring;
 mod run;
+pub mod sabotage;
 mod settings;
 mod settle;
 mod standing;

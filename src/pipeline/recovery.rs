@@ -15,6 +15,7 @@ use super::error::Error;
 use super::loss;
 use super::record::{ShardRecord, Token};
 use super::restoring::{Restored, check_rules, restore};
+use super::sabotage::{self, Bug};
 use super::standing::Standing;
 use super::task::{Chain, Folding};
 use super::tools::Tools;
@@ -154,8 +155,8 @@ fn resume<C: Cluster>(
             tracing::error!("{lost}; going on, since the configuration accepts the loss");
         }
         begin.push(if low > from { low } else { began });
-        starts.push(from.max(low));
-        until.push(next.max(low));
+        starts.push(if sabotage::has(Bug::SkipsTheInput) && snapshot.is_some() { next } else { from.max(low) });
+        until.push(if sabotage::has(Bug::FoldsTooFar) { end } else { next.max(low) });
     }
     let chain = Chain { lineage: record.lineage, epoch: record.epoch, token: Some(record.token), begin };
     Ok((chain, starts, Folding { until, clock }))

@@ -12,6 +12,7 @@ use super::error::Error;
 use super::message::Messages;
 use super::progress::Steps;
 use super::record::{KEY, ShardRecord};
+use super::sabotage::{self, Bug};
 use super::standing::{Entry, IsCancelled, Standing, decode};
 use super::tools::Tools;
 use crate::engine::{self, Place, Shard, layout};
@@ -50,6 +51,7 @@ pub fn restore<C: Cluster>(
         let mut shard = match snapshot::load(&keeping.snapshots.store, &manifest, &tools.plan, &mut watch) {
             Ok(shard) => shard,
             Err(snapshot::Error::Cancelled) => return Ok(None),
+            Err(_) if sabotage::has(Bug::TakesDamagedForEmpty) => Shard::new(tools.plan.clone()),
             Err(error) => {
                 tracing::warn!("snapshot {} cannot be used: {error}", manifest.name());
                 continue;
@@ -64,6 +66,9 @@ pub fn restore<C: Cluster>(
         };
         match ineligible(&manifest, restored.record.as_ref().map(|(_, record)| record)) {
             None => return Ok(Some(Restored { snapshot: Some(manifest), ..restored })),
+            Some(_) if sabotage::has(Bug::TakesAnySnapshot) => {
+                return Ok(Some(Restored { snapshot: Some(manifest), ..restored }));
+            }
             Some(why) => tracing::warn!("snapshot {} cannot be used: {why}", manifest.name()),
         }
     }
@@ -102,7 +107,8 @@ fn candidates<C: Cluster>(
         false
     };
     let mut candidates: Vec<Manifest> = whole.into_iter().filter(is_readable).collect();
-    if candidates.iter().any(|one| one.lineage != candidates[0].lineage) {
+    let is_mixed = candidates.iter().any(|one| one.lineage != candidates[0].lineage);
+    if is_mixed && !sabotage::has(Bug::TakesAnySnapshot) {
         // Of which history we are, the topic says.
         let Some(latest) = standing.latest_record(partition, 0, is_cancelled)? else { return Ok(None) };
         let lineage = latest.map(|(_, record)| record.lineage);
@@ -149,7 +155,8 @@ fn read<C: Cluster>(
 ) -> Result<Option<Restored>, Error> {
     let messages = Messages::new(tools.plan.clone(), tools.settings.output.format, "");
     let topic = standing.topic().to_owned();
-    let mut reader = Reader { topic, partition, messages, shard, record: None, n_standings: 0, tools };
+    let is_tail = from > 0;
+    let mut reader = Reader { topic, partition, messages, shard, record: None, n_standings: 0, is_tail, tools };
     let mut each = |entry: Entry<'_>| {
         if entry.offset % 1_024 == 0 {
             steps.standing(tools, (entry.offset - from).max(0) as u64, (entry.mark - from).max(0) as u64);
@@ -169,6 +176,8 @@ struct Reader<'a> {
     shard: Shard,
     record: Option<(i64, ShardRecord)>,
     n_standings: u64,
+    /// A snapshot has the standings before.
+    is_tail: bool,
     tools: &'a Tools,
 }
 
@@ -195,7 +204,10 @@ impl Reader<'_> {
         if decoded.customer.as_bytes() != entry.key {
             return Err(problem("its key is not its customer".to_owned()));
         }
-        self.shard.restore(&decoded.customer, &decoded.standing);
+        let is_skipped = sabotage::has(Bug::SkipsTheTail) && self.is_tail;
+        if !is_skipped && !sabotage::has(Bug::ForgetsStanding) {
+            self.shard.restore(&decoded.customer, &decoded.standing);
+        }
         self.n_standings += 1;
         Ok(())
     }

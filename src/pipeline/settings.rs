@@ -26,6 +26,10 @@ pub struct Settings {
     /// Memory for what was read and not yet used, and for what waits to be committed, each.
     pub buffer_bytes: usize,
     pub n_workers: usize,
+    /// Judgements of dues before others have their turn: a million dues must not hold up live events.
+    pub turn_dues: usize,
+    /// Messages that go together into one piece of an epoch, where it can be cut.
+    pub piece_messages: usize,
     pub placement: Placement,
     /// Where snapshots go; none: state is rebuilt from the input alone.
     pub snapshots: Option<Snapshots>,
@@ -68,6 +72,8 @@ impl Settings {
             ready_lag: Span(60_000),
             buffer_bytes: 128 << 20,
             n_workers: std::thread::available_parallelism().map_or(1, usize::from),
+            turn_dues: 512,
+            piece_messages: 1_000,
             placement: Placement::Murmur2,
             snapshots: None,
             accepts_loss: false,

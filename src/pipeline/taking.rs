@@ -10,6 +10,7 @@ use std::time::Instant as Moment;
 use super::epoch::Held;
 use super::keeping::{Keeping, Told};
 use super::record::Token;
+use super::sabotage::{self, Bug};
 use super::task::Chain;
 use super::tools::Tools;
 use crate::engine::{Shard, layout};
@@ -28,6 +29,7 @@ pub struct Taking {
     token: Token,
     /// Copies of customers who changed since the cut.
     held: Held,
+    n_customers: u64,
     is_whole: bool,
 }
 
@@ -65,10 +67,11 @@ impl Taking {
             taken_at: tools.clock.now().0,
             cut: shard.begin_export(),
         };
+        let n_customers = head.cut.n_customers;
         keeping.await_commit(partition, token.clone());
         keeping.tell(Told::Cut(Box::new(head)));
         let held = Held::new(&tools.budget);
-        Some(Taking { keeping: Arc::clone(keeping), shard: partition, token, held, is_whole: false })
+        Some(Taking { keeping: Arc::clone(keeping), shard: partition, token, held, n_customers, is_whole: false })
     }
 
     /// Hands out a slice, if there is room for it.
@@ -91,6 +94,10 @@ impl Taking {
         if !self.keeping.has_turn(self.shard) || !self.keeping.has_room() {
             self.held.set(copied);
             return Going::Waiting;
+        }
+        if sabotage::has(Bug::HandsOutThePresent) && shard.n_customers() as u64 == std::mem::take(&mut self.n_customers)
+        {
+            shard.begin_export();
         }
         match shard.next_packet(SLICE_BYTES) {
             Some(packet) => {

@@ -12,6 +12,7 @@ use super::merge::{Judge, Merge, Pause, Taken};
 use super::message::Messages;
 use super::progress::Steps;
 use super::record::Token;
+use super::sabotage::{self, Bug};
 use super::taking::{Going, Schedule, Taking};
 use super::tally::Tally;
 use super::tools::{Tools, Want};
@@ -22,8 +23,8 @@ use crate::kafka::{Batch, Record, Stamp, Stamped};
 
 /// Records taken before others have their turn.
 const TURN_RECORDS: usize = 4_096;
-/// Judgements of dues in one turn: a million dues must not hold up live events.
-const TURN_DUES: usize = 512;
+/// Customers looked at for arming before others have their turn.
+const TURN_ARMED: usize = 8_192;
 /// Offsets that moved without a change are committed this often.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -83,6 +84,8 @@ pub struct Task {
     chain: Chain,
     merge: Merge,
     folding: Option<Folding>,
+    /// Of those that were folded: how many customers are armed.
+    n_armed: u32,
     writer: Writer,
     draft: Draft,
     changes: Vec<Change>,
@@ -137,8 +140,9 @@ impl Task {
             schedule: Schedule::new(tools, snapshot, folding.is_none()),
             sealed_next: folding.as_ref().map_or(starts, |folding| folding.until.clone()),
             folding,
+            n_armed: 0,
             writer: Writer { messages, partition, bytes_max },
-            draft: Draft::new(&tools.budget),
+            draft: Draft::new(&tools.budget, tools.settings.piece_messages),
             changes: Vec::new(),
             sealed: tools.pace.now(),
             held: None,
@@ -264,15 +268,23 @@ impl Task {
         self.progress.input(tools, left as u64);
     }
 
-    /// Folds no more when all that was folded before is folded again, and is live then.
+    /// Folds no more when all that was folded before is folded again: arms everybody, in turns, and is live then. Says
+    /// whether there is more to do at once.
     fn finish_folding(&mut self, tools: &Tools) -> bool {
-        let next = self.merge.next();
-        let is_done = self
-            .folding
-            .as_ref()
-            .is_some_and(|folding| next.iter().zip(&folding.until).all(|(next, until)| next >= until));
-        if is_done && let Some(folding) = self.folding.take() {
-            self.shard.arm(folding.clock.unwrap_or(Instant(i64::MIN)));
+        let Some(folding) = &self.folding else { return false };
+        if self.merge.next().iter().zip(&folding.until).any(|(next, until)| next < until) {
+            return false;
+        }
+        let clock = folding.clock.unwrap_or(Instant(i64::MIN));
+        if let Some(next) = self.shard.arm_some(clock, self.n_armed, TURN_ARMED) {
+            self.n_armed = next;
+        } else {
+            self.folding = None;
+            if sabotage::has(Bug::ArmsAfterTheClock) {
+                let clock = self.shard.clock();
+                while self.shard.advance(clock, usize::MAX, &mut self.changes) == Progress::More {}
+                self.changes.clear();
+            }
             let took = tools.pace.since(self.asked);
             crate::telemetry::metrics::RESTORE.record([], took.as_secs_f64());
             tracing::info!(
@@ -283,7 +295,7 @@ impl Task {
                 self.chain.epoch
             );
         }
-        is_done
+        true
     }
 
     /// Lets time pass: with the wall clock when everything was read, else with the records.
@@ -294,7 +306,7 @@ impl Task {
         if self.is_at_end {
             clock = clock.max(wall - tools.settings.grace);
         }
-        let progress = self.shard.advance(clock, TURN_DUES, &mut self.changes);
+        let progress = self.shard.advance(clock, tools.settings.turn_dues, &mut self.changes);
         self.has_dues = progress == Progress::More;
         self.writer.changes(&tools.settings, &mut self.changes, None, wall, &mut self.draft)
     }
@@ -305,7 +317,7 @@ impl Task {
         (0..self.merge.n_inputs()).all(|input| {
             let reached =
                 self.merge.idle(input).and_then(|position| tools.ends.reached(input, self.partition, position));
-            reached.is_some_and(|asked| tools.pace.since(asked) <= age_max)
+            reached.is_some_and(|asked| tools.pace.since(asked) <= age_max || sabotage::has(Bug::BelievesOldEnds))
         })
     }
 
@@ -418,7 +430,10 @@ impl Judge for Turn<'_> {
             return Err(Reject::new(Reason::Undecodable, "the record has no value"));
         };
         let event = self.tools.decoder.decode(settings.inputs[input].format, value, settings.inputs[input].kind)?;
-        let stamped = appended(record.stamped).unwrap_or(event.time);
+        let mut stamped = appended(record.stamped).unwrap_or(event.time);
+        if sabotage::has(Bug::AsksTheWall) {
+            stamped = self.wall;
+        }
         if event.time > stamped + settings.max_skew {
             let detail = format!("{} is {} ahead of its record", event.time, event.time - stamped);
             return Err(Reject::new(Reason::Future, detail));
@@ -442,6 +457,7 @@ impl Judge for Turn<'_> {
         }
         let reached = self.tools.ends.reached(input, self.partition, position);
         self.is_left_behind[input]
+            || sabotage::has(Bug::ReadsTopicByTopic)
             || reached.is_some_and(|asked| asked >= since && self.now.saturating_duration_since(asked) <= self.age_max)
     }
 

@@ -1,10 +1,10 @@
 //! Reads one snapshot back into a shard. Parts are fetched ahead, blocks opened on a thread of their own, customers put in
-//! place on the caller's.
+//! place on the caller's; where the store is somebody's own, all of it on the caller's.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::bounded;
 
 use super::block::Opener;
 use super::error::Error;
@@ -27,49 +27,79 @@ pub trait Watch {
 
 /// Reads a snapshot whole; every byte is checked before it is believed.
 pub fn load(store: &Store, manifest: &Manifest, plan: &Arc<Plan>, watch: &mut dyn Watch) -> Result<Shard, Error> {
-    let name = manifest.name().to_string();
-    let misfit = |misfit: Misfit| Error::damaged(&name, misfit.to_string());
-    let mut import = Import::new(Arc::clone(plan), manifest.cut()).map_err(misfit)?;
+    let mut filling = Filling::new(manifest, plan, watch)?;
+    if store.is_given() {
+        // On which thread its calls are made is not ours to choose.
+        open_all(store, manifest, &mut Vec::new, &mut |packet| filling.take(&packet))?;
+        return filling.finish();
+    }
     let (packets, opened) = bounded(OPENED);
-    let (used, free) = bounded(OPENED);
+    let (used, free) = bounded::<Vec<u8>>(OPENED);
     std::thread::scope(|scope| {
-        let opener = scope.spawn(move || open_all(store, manifest, &packets, &free));
-        let (mut n_customers, mut n_fingerprints, mut outcome) = (0, 0, Ok(()));
-        for packet in &opened {
-            match packet.section {
-                Section::Customers => n_customers += u64::from(packet.n_items),
-                Section::Fingerprints => n_fingerprints += u64::from(packet.n_items),
-                Section::Names => {}
-            }
-            watch.loaded(n_customers);
-            outcome = import.add(&packet).map_err(misfit);
-            if outcome.is_ok() && watch.is_cancelled() {
-                outcome = Err(Error::Cancelled);
-            }
-            if outcome.is_err() {
-                break;
-            }
+        let opener = scope.spawn(move || {
+            let mut buffer = || free.try_recv().unwrap_or_default();
+            // Whoever takes them and stops has a reason of their own.
+            open_all(store, manifest, &mut buffer, &mut |packet| packets.send(packet).map_err(|_| Error::Cancelled))
+        });
+        let taken = opened.iter().try_for_each(|packet| {
+            filling.take(&packet)?;
             // A buffer that nobody takes is freed.
             drop(used.try_send(packet.bytes));
-        }
+            Ok(())
+        });
         drop((opened, used));
-        // What keeps the opener from going on comes before what was missing then.
-        let opened = opener.join().expect("the opener does not panic");
-        outcome.and(opened)?;
-        if n_fingerprints != manifest.n_fingerprints {
-            let damage = format!("it has {n_fingerprints} fingerprints of {}", manifest.n_fingerprints);
-            return Err(Error::damaged(&name, damage));
-        }
-        import.finish().map_err(misfit)
+        let all_opened = opener.join().expect("the opener does not panic");
+        taken.and(all_opened)?;
+        filling.finish()
     })
+}
+
+/// A shard that is being filled from one snapshot.
+struct Filling<'m> {
+    manifest: &'m Manifest,
+    import: Import,
+    watch: &'m mut dyn Watch,
+    n_customers: u64,
+    n_fingerprints: u64,
+}
+
+impl<'m> Filling<'m> {
+    fn new(manifest: &'m Manifest, plan: &Arc<Plan>, watch: &'m mut dyn Watch) -> Result<Filling<'m>, Error> {
+        let import = Import::new(Arc::clone(plan), manifest.cut()).map_err(|misfit| misfits(manifest, &misfit))?;
+        Ok(Filling { manifest, import, watch, n_customers: 0, n_fingerprints: 0 })
+    }
+
+    fn take(&mut self, packet: &Packet) -> Result<(), Error> {
+        match packet.section {
+            Section::Customers => self.n_customers += u64::from(packet.n_items),
+            Section::Fingerprints => self.n_fingerprints += u64::from(packet.n_items),
+            Section::Names => {}
+        }
+        self.watch.loaded(self.n_customers);
+        self.import.add(packet).map_err(|misfit| misfits(self.manifest, &misfit))?;
+        if self.watch.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
+    }
+
+    fn finish(self) -> Result<Shard, Error> {
+        let (found, expected) = (self.n_fingerprints, self.manifest.n_fingerprints);
+        if found != expected {
+            let damage = format!("it has {found} fingerprints of {expected}");
+            return Err(Error::damaged(&self.manifest.name().to_string(), damage));
+        }
+        self.import.finish().map_err(|misfit| misfits(self.manifest, &misfit))
+    }
+}
+
+fn misfits(manifest: &Manifest, misfit: &Misfit) -> Error {
+    Error::damaged(&manifest.name().to_string(), misfit.to_string())
 }
 
 /// Fetches, checks and opens all parts in their order.
 fn open_all(
     store: &Store,
     manifest: &Manifest,
-    packets: &Sender<Packet>,
-    free: &Receiver<Vec<u8>>,
+    buffer: &mut dyn FnMut() -> Vec<u8>,
+    take: &mut dyn FnMut(Packet) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let name = manifest.name();
     let mut ahead: VecDeque<Transfer<Vec<u8>>> = VecDeque::new();
@@ -84,12 +114,9 @@ fn open_all(
         info.check(&object, &bytes)?;
         let mut opener = Opener::new(&object, &bytes)?;
         let mut n_blocks = 0;
-        while let Some(packet) = opener.next(free.try_recv().unwrap_or_default())? {
+        while let Some(packet) = opener.next(buffer())? {
             n_blocks += 1;
-            if packets.send(packet).is_err() {
-                // Whoever took them has a reason of their own.
-                return Ok(());
-            }
+            take(packet)?;
         }
         if n_blocks != info.n_blocks {
             return Err(Error::damaged(&object, format!("it has {n_blocks} blocks of {}", info.n_blocks)));

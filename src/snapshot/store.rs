@@ -85,6 +85,11 @@ impl Store {
         Store { kind: Kind::Given(objects), url: "given".to_owned() }
     }
 
+    /// Whether it is somebody's own, whose calls are to be made by the thread that works.
+    pub(super) fn is_given(&self) -> bool {
+        matches!(self.kind, Kind::Given(_))
+    }
+
     /// The place, for people.
     pub fn url(&self) -> &str {
         &self.url

@@ -2,5 +2,7 @@
 
 mod faults;
 mod history;
+mod receiver;
 mod shop;
 mod snapshots;
+mod subscribers;

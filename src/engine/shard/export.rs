@@ -4,6 +4,8 @@
 //! has come to them is copied first. So nothing is held twice but what changed meanwhile, and no step takes long. What
 //! is in a packet is opaque outside the engine; [`layout`] says whether two builds and two sets of rules mean the same.
 
+use std::collections::VecDeque;
+
 use super::{Record, Shard};
 use crate::engine::arena::Arena;
 use crate::event::Instant;
@@ -12,7 +14,7 @@ use crate::rules::Plan;
 /// To be raised when a packet or a customer's block is written in another way.
 const LAYOUT: u32 = 1;
 
-/// Names and fingerprints in one packet.
+/// Names, fingerprints or copies in one packet.
 const PACKET_BYTES: usize = 256 << 10;
 
 /// What a packet holds.
@@ -64,8 +66,10 @@ pub(super) struct Export {
     next_record: u32,
     /// A bit for each record that was copied before the walk came to it.
     is_copied: Vec<u64>,
-    /// Copies that were not handed out.
-    copies: Packet,
+    /// Copies that were not handed out, the oldest first, in packets of a bounded size.
+    copies: VecDeque<Packet>,
+    /// Memory that they take.
+    copies_bytes: usize,
 }
 
 impl Export {
@@ -78,7 +82,8 @@ impl Export {
             n_records,
             next_record: 0,
             is_copied: vec![0; n_records.div_ceil(64) as usize],
-            copies: Packet::new(Section::Customers),
+            copies: VecDeque::new(),
+            copies_bytes: 0,
         }
     }
 
@@ -88,7 +93,13 @@ impl Export {
             return;
         }
         self.is_copied[index as usize / 64] |= 1 << (index % 64);
-        put(&mut self.copies, record, arena);
+        if self.copies.back().is_none_or(|packet| packet.bytes.len() >= PACKET_BYTES) {
+            self.copies.push_back(Packet::new(Section::Customers));
+        }
+        let packet = self.copies.back_mut().expect("there is one now");
+        self.copies_bytes -= packet.bytes.capacity();
+        put(packet, record, arena);
+        self.copies_bytes += packet.bytes.capacity();
     }
 
     fn is_copied(&self, index: u32) -> bool {
@@ -96,7 +107,7 @@ impl Export {
     }
 
     pub(super) fn held_bytes(&self) -> usize {
-        self.copies.bytes.capacity() + self.is_copied.len() * size_of::<u64>()
+        self.copies_bytes + self.is_copied.len() * size_of::<u64>()
     }
 
     fn next_names(&mut self, shard: &Shard) -> Option<Packet> {
@@ -113,7 +124,8 @@ impl Export {
 
     fn next_customers(&mut self, shard: &Shard, budget_bytes: usize) -> Option<Packet> {
         // Copies first: they are what takes memory.
-        let mut packet = std::mem::replace(&mut self.copies, Packet::new(Section::Customers));
+        let mut packet = self.copies.pop_front().unwrap_or_else(|| Packet::new(Section::Customers));
+        self.copies_bytes -= packet.bytes.capacity();
         let from = packet.bytes.len();
         packet.bytes.reserve(budget_bytes);
         while self.next_record < self.n_records && packet.bytes.len() - from < budget_bytes {

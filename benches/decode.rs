@@ -8,8 +8,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant as Clock;
 
-use dormouse::engine::{Cause, Change, Evidence, Place, Standing};
-use dormouse::event::{AmountSource, Builtin, Decoder, Format, Instant, KindSchema, Schema, TextField, wire};
+use dormouse::engine::{Cause, Change, Evidence, Place, Reading, Readings, Standing};
+use dormouse::event::{AmountSource, Builtin, Decoder, Format, Instant, KindSchema, Schema, Span, TextField, wire};
 use dormouse::pipeline::message::{Messages, Origin};
 use dormouse::rules::Plan;
 use dormouse::rules::plan::{
@@ -61,6 +61,8 @@ fn read_json(what: &str, decoder: &Decoder, lines: &[String]) {
 
 fn write_messages() {
     let plan = Arc::new(plan());
+    let value = Readings::One(Reading::Duration(Span(2_592_000_001)));
+    let evidence = Evidence { comparison: ComparisonId(0), value, holds: true };
     let change = Change {
         customer: "customer-0001234567".into(),
         sequence: 4,
@@ -70,7 +72,7 @@ fn write_messages() {
         from_since: Some(Instant(1_767_431_564_120)),
         effective_at: Instant(1_770_023_564_001),
         cause: Cause::Event,
-        evidence: vec![Evidence { comparison: ComparisonId(0), value: "30d1ms".into(), holds: true }; 2],
+        evidence: vec![evidence; 2],
         standing: [Some(SegmentId(1)), None].into(),
     };
     let origin = Origin::Record { topic: "purchases", partition: 3, offset: 1_234_567, event_id: Some("e-1234567") };

@@ -2,19 +2,27 @@
 //! later instant at which any outcome can differ.
 
 use super::change::{Cause, Change, Evidence};
-use super::dependence::{Dependence, DimensionSet};
+use super::dependence::{Dependence, DimensionSet, Touched};
 use super::evidence;
-use super::facts::customer::{Cooldowns, Standpoint};
+use super::facts::customer::Cooldowns;
 use super::facts::view::View;
-use crate::event::Instant;
-use crate::rules::plan::{Condition, DimensionId, Segment, SegmentId};
-use crate::rules::verdict::{self, Verdict};
+use crate::event::{Instant, Span};
+use crate::rules::decider::Decider;
+use crate::rules::plan::{Condition, DimensionId, Plan, Segment, SegmentId};
+use crate::rules::verdict::Verdict;
 
 /// What the rules say about judging, beside the conditions themselves.
 #[derive(Debug)]
 pub struct Terms {
     pub cooldowns: Cooldowns,
     pub dependence: Dependence,
+    pub decider: Decider,
+}
+
+impl Terms {
+    pub fn new(plan: &Plan) -> Terms {
+        Terms { cooldowns: Cooldowns::new(plan), dependence: Dependence::new(plan), decider: Decider::new(plan) }
+    }
 }
 
 /// Where and when, for one judgement.
@@ -22,8 +30,6 @@ pub struct Terms {
 pub struct Occasion {
     pub at: Instant,
     pub cause: Cause,
-    /// Dimensions that read what an event changed.
-    pub touched: DimensionSet,
     /// When the customer was due before this.
     pub due: Instant,
 }
@@ -31,52 +37,102 @@ pub struct Occasion {
 impl Occasion {
     /// Time has come to the customer's due.
     pub fn elapsed(due: Instant) -> Occasion {
-        Occasion { at: due, cause: Cause::Elapsed, touched: DimensionSet::NONE, due }
+        Occasion { at: due, cause: Cause::Elapsed, due }
     }
 }
+
+/// An until further away than this need not be exact: most customers have an event before, which makes another of it,
+/// and for the others it costs a look now and then.
+const FAR: Span = Span(30 * Span::DAY.0);
 
 /// Judges an open customer; returns when they are due next.
 ///
 /// A dimension is looked at when an event or an earlier move touched what it reads, or when its bound has come. The
 /// old due is a bound of every dimension too, and exact where the stored one is cut to the hour.
-pub fn judge(view: &mut View, terms: &Terms, occasion: Occasion, out: &mut Vec<Change>) -> Instant {
-    let Terms { cooldowns, dependence } = terms;
-    view.scratch.forget_verdicts();
-    let mut touched = occasion.touched;
+pub fn judge(
+    view: &mut View,
+    terms: &Terms,
+    occasion: Occasion,
+    touched: &mut Touched,
+    out: &mut Vec<Change>,
+) -> Instant {
+    let mut looked_at = DimensionSet::NONE;
     let mut due = Instant::NEVER;
     for index in 0..view.plan.dimensions.len() {
         let bound = view.customer.bounds[index].max(occasion.due);
-        if bound > occasion.at && !touched.contains(index) {
+        if bound > occasion.at && !can_move(view, index, touched, occasion.at) {
             due = due.min(bound);
             continue;
         }
+        looked_at.insert(index);
         let dimension = DimensionId(index as u8);
         let mut is_first_look = true;
         loop {
-            let (target, until) = target(view, cooldowns, dimension, occasion, is_first_look);
-            let current = view.customer.standpoints[index].segment();
+            let (target, until) = target(view, terms, dimension, occasion, is_first_look);
+            let current = view.customer.segments[index];
             if target == current {
                 view.customer.bounds[index] = until;
                 due = due.min(until);
                 break;
             }
-            move_to(view, cooldowns, (dimension, target), occasion, out);
-            touched.add(dependence.on_dimension(index));
+            move_to(view, terms, (dimension, target), occasion, out);
+            touched.add(terms.dependence.on_dimension(index));
             is_first_look = false;
         }
+    }
+    sharpen(view, terms, occasion, looked_at, due)
+}
+
+fn can_move(view: &mut View, index: usize, touched: &Touched, at: Instant) -> bool {
+    let current = view.customer.segments[index];
+    // Who may not leave yet need not be in the first segment that holds.
+    touched.can_move(index, current)
+        || touched.contains(index) && stay_end(view, DimensionId(index as u8)).is_some_and(|end| at < end)
+}
+
+/// Until when the customer may not leave their segment.
+fn stay_end(view: &mut View, dimension: DimensionId) -> Option<Instant> {
+    let index = usize::from(dimension.0);
+    let current = view.customer.segments[index]?;
+    let min_stay = view.plan.dimension(dimension).segments[usize::from(current.0)].min_stay?;
+    Some(view.customer.history(view.plan, view.cooldowns).since[index] + min_stay)
+}
+
+/// The due, where a bound that is cut to the hour would make it too early: the dimension is looked at again, which
+/// costs less while the customer is open than a judgement in vain.
+fn sharpen(
+    view: &mut View,
+    terms: &Terms,
+    occasion: Occasion,
+    mut looked_at: DimensionSet,
+    mut due: Instant,
+) -> Instant {
+    let n_dimensions = view.plan.dimensions.len();
+    // The old due is exact.
+    while due != occasion.due && !due.is_never() {
+        let mut not_looked_at = (0..n_dimensions).filter(|index| !looked_at.contains(*index));
+        let Some(index) = not_looked_at.find(|index| view.customer.bounds[*index] == due) else { break };
+        looked_at.insert(index);
+        let (_, until) = target(view, terms, DimensionId(index as u8), occasion, true);
+        view.customer.bounds[index] = until;
+        let bounds = view.customer.bounds.iter().enumerate();
+        let exact_or_known = |(index, bound): (usize, &Instant)| match looked_at.contains(index) {
+            true => *bound,
+            false => *bound.max(&occasion.due),
+        };
+        due = bounds.map(exact_or_known).min().unwrap_or(Instant::NEVER);
     }
     due
 }
 
 /// When the customer's standing can change next, after `at`, moving nobody. Where it should already be another, at
 /// once after `at`.
-pub fn next_due(view: &mut View, cooldowns: &Cooldowns, at: Instant) -> Instant {
-    view.scratch.forget_verdicts();
+pub fn next_due(view: &mut View, terms: &Terms, at: Instant) -> Instant {
     let occasion = Occasion::elapsed(at);
     let mut due = Instant::NEVER;
     for index in 0..view.plan.dimensions.len() {
-        let (target, until) = target(view, cooldowns, DimensionId(index as u8), occasion, true);
-        let stays = target == view.customer.standpoints[index].segment();
+        let (target, until) = target(view, terms, DimensionId(index as u8), occasion, true);
+        let stays = target == view.customer.segments[index];
         let bound = if stays { until } else { Instant(at.0 + 1) };
         view.customer.bounds[index] = bound;
         due = due.min(bound);
@@ -87,28 +143,38 @@ pub fn next_due(view: &mut View, cooldowns: &Cooldowns, at: Instant) -> Instant 
 /// Where the customer belongs in a dimension, and until when that is certain.
 fn target(
     view: &mut View,
-    cooldowns: &Cooldowns,
+    terms: &Terms,
     dimension: DimensionId,
     Occasion { at, cause, .. }: Occasion,
     is_first_look: bool,
 ) -> (Option<SegmentId>, Instant) {
-    let plan = view.plan;
-    let standpoint = view.customer.standpoints[usize::from(dimension.0)];
-    let segments = &plan.dimension(dimension).segments;
-    if let Some(current) = standpoint.segment()
-        && let Some(min_stay) = segments[usize::from(current.0)].min_stay
-        && at < standpoint.since + min_stay
-        && !(cause == Cause::LateEvent && at == standpoint.since && is_first_look)
+    let index = usize::from(dimension.0);
+    if let Some(end) = stay_end(view, dimension)
+        && at < end
+        && !(cause == Cause::LateEvent
+            && is_first_look
+            && at == view.customer.history(view.plan, view.cooldowns).since[index])
     {
-        return (Some(current), standpoint.since + min_stay);
+        // Often they stay then too.
+        let (then, until) = free_target(view, terms, dimension, end);
+        let current = view.customer.segments[index];
+        return (current, if then == current { until } else { end });
     }
-    let mut until = Instant::NEVER;
+    free_target(view, terms, dimension, at)
+}
+
+/// The same for one who may leave.
+fn free_target(view: &mut View, terms: &Terms, dimension: DimensionId, at: Instant) -> (Option<SegmentId>, Instant) {
+    let plan = view.plan;
+    let current = view.customer.segments[usize::from(dimension.0)];
+    let segments = &plan.dimension(dimension).segments;
+    let (mut until, far) = (Instant::NEVER, at + FAR);
     for (index, segment) in segments.iter().enumerate() {
         let id = SegmentId(index as u8);
-        let verdict = if standpoint.segment() == Some(id) {
-            stays(view, segment, at)
+        let verdict = if current == Some(id) {
+            stays(view, terms, segment, (at, until.min(far)))
         } else {
-            enters(view, cooldowns, (dimension, id), segment, at)
+            enters(view, terms, (dimension, id), segment, (at, until.min(far)))
         };
         until = until.min(verdict.until);
         if verdict.holds {
@@ -118,78 +184,89 @@ fn target(
     (None, until)
 }
 
-fn stays(view: &mut View, segment: &Segment, at: Instant) -> Verdict {
-    let when = verdict::condition(view.plan, view, &segment.when, at);
+/// What is not before `limit` need not be exact.
+fn stays(view: &mut View, terms: &Terms, segment: &Segment, (at, limit): (Instant, Instant)) -> Verdict {
+    let when = terms.decider.condition(view.plan, view, &segment.when, at, limit);
     match &segment.stay {
-        Some(stay) => when.or(verdict::condition(view.plan, view, stay, at)),
-        None => when,
+        Some(stay) if !(when.holds && when.until >= limit) => {
+            when.or(terms.decider.condition(view.plan, view, stay, at, limit))
+        }
+        _ => when,
     }
 }
 
 fn enters(
     view: &mut View,
-    cooldowns: &Cooldowns,
+    terms: &Terms,
     (dimension, id): (DimensionId, SegmentId),
     segment: &Segment,
-    at: Instant,
+    (at, limit): (Instant, Instant),
 ) -> Verdict {
-    let current = view.customer.standpoints[usize::from(dimension.0)].segment();
+    let current = view.customer.segments[usize::from(dimension.0)];
     if let Some(from) = &segment.from {
         let is_listed = current.map_or(from.none, |current| from.segments.contains(&current));
         if !is_listed {
             return Verdict::forever(false);
         }
     }
-    let when = verdict::condition(view.plan, view, &segment.when, at);
-    match cooldown_end(view, cooldowns, (dimension, id), segment) {
-        Some(end) if at < end => Verdict { holds: false, until: end }.and(when),
-        _ => when,
+    let cooldown = match cooldown_end(view, terms, (dimension, id), segment) {
+        Some(end) if at < end => Verdict { holds: false, until: end },
+        _ => Verdict::forever(true),
+    };
+    if !cooldown.holds && cooldown.until >= limit {
+        return cooldown;
     }
+    cooldown.and(terms.decider.condition(view.plan, view, &segment.when, at, limit))
 }
 
-fn cooldown_end(
-    view: &View,
-    cooldowns: &Cooldowns,
+/// When the cooldown of a segment that was left ends; `None`: it never was, or has none.
+pub fn cooldown_end(
+    view: &mut View,
+    terms: &Terms,
     (dimension, id): (DimensionId, SegmentId),
     segment: &Segment,
 ) -> Option<Instant> {
-    let left = view.customer.left[cooldowns.of(dimension, id)?];
+    let number = terms.cooldowns.of(dimension, id)?;
+    let left = view.customer.history(view.plan, view.cooldowns).left[number];
     (!left.is_never()).then(|| left + segment.cooldown.unwrap_or_default())
 }
 
 fn move_to(
     view: &mut View,
-    cooldowns: &Cooldowns,
+    terms: &Terms,
     (dimension, target): (DimensionId, Option<SegmentId>),
     Occasion { at, cause, .. }: Occasion,
     out: &mut Vec<Change>,
 ) {
     let index = usize::from(dimension.0);
-    let from = view.customer.standpoints[index];
-    let evidence = gather(view, dimension, (from.segment(), target), at);
-    if let Some(number) = from.segment().and_then(|segment| cooldowns.of(dimension, segment)) {
-        view.customer.left[number] = at;
+    let from = view.customer.segments[index];
+    let evidence = gather(view, terms, dimension, (from, target), at);
+    let history = view.customer.history_mut(view.plan, view.cooldowns);
+    if let Some(number) = from.and_then(|segment| terms.cooldowns.of(dimension, segment)) {
+        history.left[number] = at;
     }
-    view.customer.standpoints[index] = Standpoint::new(target, at);
-    view.customer.sequence += 1;
-    view.scratch.forget_verdicts();
+    let from_since = std::mem::replace(&mut history.since[index], at);
+    history.sequence += 1;
+    let sequence = history.sequence;
+    view.customer.segments[index] = target;
     out.push(Change {
         customer: std::str::from_utf8(&view.customer.id).expect("ids come as text").into(),
-        sequence: view.customer.sequence,
+        sequence,
         dimension,
-        from: from.segment(),
+        from,
         to: target,
-        from_since: (!from.since.is_never()).then_some(from.since),
+        from_since: (!from_since.is_never()).then_some(from_since),
         effective_at: at,
         cause,
         evidence,
-        standing: view.customer.standpoints.iter().map(|standpoint| standpoint.segment()).collect(),
+        standing: view.customer.segments.as_slice().into(),
     });
 }
 
 /// What decided: the condition of the segment entered, or of the one that could not be kept.
 fn gather(
     view: &mut View,
+    terms: &Terms,
     dimension: DimensionId,
     (from, to): (Option<SegmentId>, Option<SegmentId>),
     at: Instant,
@@ -206,7 +283,7 @@ fn gather(
     };
     let mut out = Vec::new();
     for condition in conditions.into_iter().flatten() {
-        evidence::gather(view, condition, at, &mut out);
+        evidence::gather(view, &terms.decider, condition, at, &mut out);
     }
     out
 }

@@ -11,9 +11,13 @@ mod filter;
 mod fold;
 mod intern;
 mod judge;
+mod reading;
 mod shard;
 mod varint;
+mod weigh;
 mod wheel;
 
 pub use change::{Cause, Change, Evidence, Outcome, Place, Progress, Standing};
+pub use reading::{Reading, Readings};
 pub use shard::{Located, Shard};
+pub use weigh::{Bar, Weighed};

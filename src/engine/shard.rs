@@ -11,18 +11,20 @@ use hashbrown::HashTable;
 use super::arena::{Arena, Block};
 use super::change::{Cause, Change, Outcome, Progress, Standing};
 use super::dedup::{self, Dedup, Seniority};
-use super::dependence::{Dependence, DimensionSet};
-use super::facts::customer::{Cooldowns, Customer, Standpoint};
+use super::dependence::Touched;
+use super::facts::customer::Customer;
 use super::facts::series::Entry;
 use super::facts::view::{Scratch, View};
 use super::fold::Folder;
 use super::intern::Interner;
 use super::judge::{self, Occasion, Terms};
 use super::varint::Reader;
+use super::weigh::{self, Weighed};
 use super::wheel::{Links, Records, Wheel};
 use crate::event::{Event, Instant};
 use crate::rules::Plan;
 use crate::rules::calendar::Calendar;
+use crate::rules::plan::{DimensionId, SegmentId};
 
 /// What is at hand of a customer without opening them.
 #[derive(Debug)]
@@ -68,6 +70,7 @@ pub struct Shard {
     open: Customer,
     scratch: Scratch,
     entry: Entry,
+    touched: Touched,
     encoded: Vec<u8>,
     popped: Vec<u32>,
     /// Due at `popped_at`, in reverse order, when a budget ran out among them.
@@ -79,7 +82,7 @@ impl Shard {
         let sizes = plan.dimensions.iter().map(|dimension| vec![0; dimension.segments.len() + 1]).collect();
         Shard {
             calendar: Calendar::new(&plan.zone),
-            terms: Terms { cooldowns: Cooldowns::new(&plan), dependence: Dependence::new(&plan) },
+            terms: Terms::new(&plan),
             clock: LONG_AGO,
             index: HashTable::new(),
             records: RecordList::default(),
@@ -91,6 +94,7 @@ impl Shard {
             open: Customer::default(),
             scratch: Scratch::new(&plan),
             entry: Entry::default(),
+            touched: Touched::nothing(&plan),
             encoded: Vec::new(),
             popped: Vec::new(),
             waiting: Vec::new(),
@@ -147,14 +151,16 @@ impl Shard {
         while record.due < event.time || record.due <= self.clock {
             self.judge_due(&mut record, out);
         }
-        let touched = self.fold_open(event, record.latest);
-        let at = event.time.max(record.latest);
-        let occasion = match event.time < record.latest {
+        self.touched.clear();
+        self.fold_open(event, record.latest);
+        let is_late = event.time < record.latest;
+        if is_late {
             // Its first look is not bound by `min_stay`, so nothing is certain.
-            true => Occasion { at, cause: Cause::LateEvent, touched: DimensionSet::ALL, due: record.due },
-            false => Occasion { at, cause: Cause::Event, touched, due: record.due },
-        };
-        record.latest = at;
+            self.touched.add_all();
+        }
+        let cause = if is_late { Cause::LateEvent } else { Cause::Event };
+        let occasion = Occasion { at: event.time.max(record.latest), cause, due: record.due };
+        record.latest = occasion.at;
         self.judge_open(&mut record, occasion, out);
         while record.due <= self.clock {
             self.judge_due(&mut record, out);
@@ -202,21 +208,22 @@ impl Shard {
         let located = Located { hash, fingerprint: None, index: self.find(hash, customer) };
         let index = self.open(located, customer);
         let mut record = self.now_of(index);
-        self.open.sequence = standing.sequence;
+        let cooldowns = &self.terms.cooldowns;
+        let history = self.open.history_mut(&self.plan, cooldowns);
+        history.sequence = standing.sequence;
         for (dimension, place) in standing.places.iter().enumerate() {
-            let old = self.open.standpoints[dimension].segment();
-            self.sizes[dimension][size_index(old)] -= 1;
-            self.sizes[dimension][size_index(place.segment)] += 1;
-            let since = place.since.unwrap_or(Instant::NEVER);
-            self.open.standpoints[dimension] = Standpoint::new(place.segment, since);
+            history.since[dimension] = place.since.unwrap_or(Instant::NEVER);
             for (segment, left) in &place.left {
-                if let Some(number) =
-                    self.terms.cooldowns.of(crate::rules::plan::DimensionId(dimension as u8), *segment)
-                {
-                    self.open.left[number] = *left;
+                if let Some(number) = cooldowns.of(DimensionId(dimension as u8), *segment) {
+                    history.left[number] = *left;
                 }
             }
             record.latest = record.latest.max(place.since.unwrap_or(LONG_AGO));
+        }
+        for (dimension, place) in standing.places.iter().enumerate() {
+            let old = std::mem::replace(&mut self.open.segments[dimension], place.segment);
+            self.sizes[dimension][size_index(old)] -= 1;
+            self.sizes[dimension][size_index(place.segment)] += 1;
         }
         self.close(index, record);
     }
@@ -231,11 +238,12 @@ impl Shard {
             let mut view = View {
                 plan: &self.plan,
                 calendar: &self.calendar,
+                cooldowns: &self.terms.cooldowns,
                 customer: &mut self.open,
                 scratch: &mut self.scratch,
                 latest: record.latest,
             };
-            record.due = judge::next_due(&mut view, &self.terms.cooldowns, record.latest);
+            record.due = judge::next_due(&mut view, &self.terms, record.latest);
             self.close(index, record);
         }
     }
@@ -243,8 +251,23 @@ impl Shard {
     pub fn standing(&self, customer: &str) -> Option<Standing> {
         let index = self.find(hash_of(customer), customer)?;
         let mut open = Customer::default();
-        open.open(&self.plan, &self.terms.cooldowns, self.arena.bytes(self.records.0[index as usize].block));
+        open.open(&self.plan, self.arena.bytes(self.records.0[index as usize].block));
         Some(open.standing(&self.plan, &self.terms.cooldowns))
+    }
+
+    /// Holds a segment against a customer at an instant, for explanations: moves nobody. `None`: no such customer.
+    pub fn weigh(
+        &mut self,
+        customer: &str,
+        (dimension, segment): (DimensionId, SegmentId),
+        at: Instant,
+    ) -> Option<Weighed> {
+        let index = self.find(hash_of(customer), customer)?;
+        let latest = self.records.0[index as usize].latest;
+        self.open_at(index);
+        let Shard { plan, calendar, open: customer, scratch, terms, .. } = self;
+        let mut view = View { plan, calendar, cooldowns: &terms.cooldowns, customer, scratch, latest };
+        Some(weigh::weigh(&mut view, terms, (dimension, segment), at))
     }
 
     pub fn n_customers(&self) -> usize {
@@ -287,12 +310,12 @@ impl Shard {
             self.open_at(index);
             return index;
         }
-        self.scratch.forget_facts();
+        self.scratch.forget();
         self.open.open_new(&self.plan, &self.terms.cooldowns, customer);
         let index = u32::try_from(self.records.0.len()).expect("a shard has fewer than 2^32 customers");
         // The block has to hold the id before the directory may look at it again.
         self.encoded.clear();
-        self.open.encode(&self.plan, LONG_AGO, &mut self.encoded);
+        self.open.encode(&self.plan, &self.terms.cooldowns, LONG_AGO, &mut self.encoded);
         let block = self.arena.insert(&self.encoded);
         if self.records.0.len() == self.records.0.capacity() {
             // Doubling would hold half of it empty.
@@ -307,9 +330,9 @@ impl Shard {
     }
 
     fn open_at(&mut self, index: u32) {
-        self.scratch.forget_facts();
+        self.scratch.forget();
         let block = self.arena.bytes(self.records.0[index as usize].block);
-        self.open.open(&self.plan, &self.terms.cooldowns, block);
+        self.open.open(&self.plan, block);
     }
 
     fn now_of(&self, index: u32) -> Now {
@@ -317,10 +340,10 @@ impl Shard {
         Now { due, latest }
     }
 
-    fn fold_open(&mut self, event: &Event, latest: Instant) -> DimensionSet {
-        let Shard { plan, calendar, names, entry, open, scratch, terms, .. } = self;
-        scratch.forget_facts();
-        Folder { plan, calendar, names, entry, dependence: &terms.dependence }.fold(open, event, latest)
+    fn fold_open(&mut self, event: &Event, latest: Instant) {
+        let Shard { plan, calendar, names, entry, open, scratch, terms, touched, .. } = self;
+        scratch.forget();
+        Folder { plan, calendar, names, entry, dependence: &terms.dependence, touched }.fold(open, event, latest)
     }
 
     fn judge_open(&mut self, now: &mut Now, occasion: Occasion, out: &mut Vec<Change>) {
@@ -328,11 +351,12 @@ impl Shard {
         let mut view = View {
             plan: &self.plan,
             calendar: &self.calendar,
+            cooldowns: &self.terms.cooldowns,
             customer: &mut self.open,
             scratch: &mut self.scratch,
             latest: now.latest,
         };
-        now.due = judge::judge(&mut view, &self.terms, occasion, out);
+        now.due = judge::judge(&mut view, &self.terms, occasion, &mut self.touched, out);
         assert!(now.due > occasion.at, "the next due is later than the judgement");
         if out.len() > n_before {
             now.latest = now.latest.max(occasion.at);
@@ -340,13 +364,14 @@ impl Shard {
     }
 
     fn judge_due(&mut self, now: &mut Now, out: &mut Vec<Change>) {
+        self.touched.clear();
         self.judge_open(now, Occasion::elapsed(now.due), out);
     }
 
     /// Puts the open customer back.
     fn close(&mut self, index: u32, now: Now) {
         self.encoded.clear();
-        self.open.encode(&self.plan, now.latest, &mut self.encoded);
+        self.open.encode(&self.plan, &self.terms.cooldowns, now.latest, &mut self.encoded);
         let record = &mut self.records.0[index as usize];
         record.block = self.arena.replace(record.block, &self.encoded);
         (record.due, record.latest) = (now.due, now.latest);
@@ -411,10 +436,10 @@ fn hash_of(customer: &str) -> u64 {
 
 fn id_of<'a>(arena: &'a Arena, record: &Record) -> &'a [u8] {
     let mut reader = Reader::new(arena.bytes(record.block));
-    let n = reader.get() as usize;
+    let n = reader.get_short() as usize;
     reader.bytes(n)
 }
 
-fn size_index(segment: Option<crate::rules::plan::SegmentId>) -> usize {
+fn size_index(segment: Option<SegmentId>) -> usize {
     segment.map_or(0, |segment| usize::from(segment.0) + 1)
 }

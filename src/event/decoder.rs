@@ -93,6 +93,12 @@ impl Decoder {
         Decoder { schema: schema.clone(), kinds, kind_names, keys }
     }
 
+    /// Keeps these attributes too, for somebody who looks on; no rule reads them. Their ids follow the schema's.
+    pub fn keeping(mut self, names: &[Box<str>]) -> Decoder {
+        self.keys.keep(names);
+        self
+    }
+
     /// Decodes one message. `kind_of_topic` is the kind of events that do not say their own.
     pub fn decode<'a>(
         &self,

@@ -64,6 +64,11 @@ impl Field {
         FIELDS[self as usize].0
     }
 
+    /// The contract's names, in its order.
+    pub fn names<'a>() -> impl Iterator<Item = &'a str> {
+        FIELDS.into_iter().map(|(name, _)| name)
+    }
+
     pub fn of_text(text: TextField) -> Field {
         match text {
             TextField::Product => Field::ProductId,
@@ -137,13 +142,21 @@ impl Keys {
     /// The contract's fields, and the `extras` beside them.
     pub fn new(extras: &[Box<str>], names: &[Box<str>]) -> Keys {
         let extras = extras.iter().zip(0..).map(|(name, number)| (&**name, Key::Extra(number)));
-        let attributes = names.iter().zip(0..).map(|(name, number)| (&**name, AttributeId(number)));
-        Keys {
+        let mut keys = Keys {
             event: Names::new(FIELDS.into_iter().map(|(name, field)| (name, Key::Field(field))).chain(extras)),
             line: Names::new(LINE_FIELDS),
-            attributes: Names::new(attributes),
-            attribute_names: names.to_vec(),
-        }
+            attributes: Names::new([]),
+            attribute_names: Vec::new(),
+        };
+        keys.keep(names);
+        keys
+    }
+
+    /// Attributes to be kept beside those there are.
+    pub fn keep(&mut self, names: &[Box<str>]) {
+        self.attribute_names.extend_from_slice(names);
+        let numbered = self.attribute_names.iter().zip(0..).map(|(name, number)| (&**name, AttributeId(number)));
+        self.attributes = Names::new(numbered);
     }
 }
 

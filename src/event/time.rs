@@ -88,7 +88,7 @@ pub(super) fn in_range(instant: Instant) -> Option<Instant> {
 
 fn two_digits(bytes: &[u8], at: usize) -> Option<i64> {
     let (tens, ones) = (bytes[at].wrapping_sub(b'0'), bytes[at + 1].wrapping_sub(b'0'));
-    (tens <= 9 && ones <= 9).then_some(i64::from(tens * 10 + ones))
+    (tens <= 9 && ones <= 9).then(|| i64::from(tens * 10 + ones))
 }
 
 /// `.123456` cut to milliseconds, or nothing.
@@ -243,6 +243,13 @@ mod tests {
         }
         assert_eq!(rfc3339(Instant(-1)), None);
         assert_eq!(rfc3339(Instant(last.0 + 1)), None);
+    }
+
+    #[test]
+    fn what_is_no_digit_is_no_time() {
+        for text in ["2026-01-03T10:59:xy.000Z", "ÿ026-01-03T10:59:00Z", "2026-01-03T10:59:00+zz:00"] {
+            assert_eq!(parse_rfc3339(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -20,7 +20,10 @@ pub mod check;
 pub mod plan;
 
 pub mod calendar;
+pub mod decider;
 pub mod verdict;
+
+pub mod timeline;
 
 pub mod cost;
 pub mod shown;

@@ -1,16 +1,16 @@
-//! The verdict: does a condition hold at an instant, and until when is that certain without another event (SPEC 6).
+//! The verdict: does a comparison hold at an instant, and until when is that certain without another event (SPEC 6).
 //!
 //! Facts come through [`Facts`], so that this file knows nothing of how they are kept. An `until` may come too early,
 //! which costs a wasted judgement; it never comes too late.
 
 use std::cmp::Ordering;
 
-use super::plan::{Comparison, Condition, FeatureId, Linear, Plan, Relation, Score, Test, TextOperand};
+use super::plan::{Comparison, Feature, FeatureId, Linear, Plan, Relation, Score, Test, TextOperand};
 use crate::event::{AttributeId, Instant};
 
 /// At most this many pieces (bucket exits, crossings) are looked at before a due is given that may be early. SPEC 6 allows
 /// 64; looking is paid at every event, an early due only when it comes, and most are overtaken by an event first.
-const PIECES_MAX: usize = 6;
+pub(super) const PIECES_MAX: usize = 6;
 
 /// A feature's value, as a function of the instant while nothing leaves a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,24 +46,23 @@ pub trait Facts {
     /// Never asked for a score.
     fn value(&mut self, feature: FeatureId, at: Instant) -> (Value, Instant);
 
-    /// For a feature over a window: whether `truth` holds of its value at `at`, and the first instant at which that
-    /// differs as buckets leave. `monotone`: truth changes at most once as the value falls.
-    fn scan(&mut self, feature: FeatureId, at: Instant, monotone: bool, truth: &dyn Fn(i64) -> bool) -> Verdict;
+    /// For a feature over a window: whether its value has come to `least`, and the first instant at which that differs
+    /// as buckets leave.
+    fn reaches(&mut self, feature: FeatureId, at: Instant, least: i64) -> Verdict;
+
+    /// For a feature over a window: whether its value can only fall as buckets leave, and ends at zero.
+    fn only_falls(&mut self, feature: FeatureId) -> bool;
 
     fn attribute(&self, attribute: AttributeId) -> Attribute<'_>;
 
     /// The name of the segment in a dimension, `""` for none.
     fn segment(&self, dimension: super::plan::DimensionId) -> &str;
 
-    /// A verdict found before at the same instant from the same facts, if it is still good.
-    fn remembered(&self, comparison: super::plan::ComparisonId) -> Option<Verdict>;
+    /// A verdict found before for the same instant from the same facts, if its until is exact or not before `limit`.
+    fn remembered(&self, comparison: super::plan::ComparisonId, at: Instant, limit: Instant) -> Option<Verdict>;
 
-    fn remember(&mut self, comparison: super::plan::ComparisonId, verdict: Verdict);
-
-    /// A score found before from the same facts and standing, with the instant it was asked for.
-    fn remembered_score(&self, score: super::plan::ScoreId) -> Option<(Instant, Value, Instant)>;
-
-    fn remember_score(&mut self, score: super::plan::ScoreId, found: (Instant, Value, Instant));
+    /// Its until is exact when it is before `limit`.
+    fn remember(&mut self, comparison: super::plan::ComparisonId, at_and_limit: (Instant, Instant), verdict: Verdict);
 }
 
 impl Verdict {
@@ -89,44 +88,6 @@ impl Verdict {
     #[allow(clippy::should_implement_trait, reason = "named as in the rules")]
     pub fn not(self) -> Verdict {
         Verdict { holds: !self.holds, until: self.until }
-    }
-}
-
-/// Evaluates a condition at an instant.
-pub fn condition(plan: &Plan, facts: &mut impl Facts, condition_: &Condition, at: Instant) -> Verdict {
-    match condition_ {
-        Condition::Constant(holds) => Verdict::forever(*holds),
-        Condition::Compare(id) => {
-            if let Some(verdict) = facts.remembered(*id) {
-                return verdict;
-            }
-            let verdict = comparison(plan, facts, plan.comparison(*id), at);
-            debug_assert!(verdict.until > at);
-            facts.remember(*id, verdict);
-            verdict
-        }
-        Condition::Not(inner) => condition(plan, facts, inner, at).not(),
-        Condition::All(parts) => {
-            let mut verdict = Verdict::forever(true);
-            for part in parts {
-                verdict = verdict.and(condition(plan, facts, part, at));
-                // One part that never holds settles it; the others are not looked at.
-                if verdict == Verdict::forever(false) {
-                    break;
-                }
-            }
-            verdict
-        }
-        Condition::Any(parts) => {
-            let mut verdict = Verdict::forever(false);
-            for part in parts {
-                verdict = verdict.or(condition(plan, facts, part, at));
-                if verdict == Verdict::forever(true) {
-                    break;
-                }
-            }
-            verdict
-        }
     }
 }
 
@@ -165,9 +126,9 @@ fn text<'a>(facts: &'a impl Facts, operand: &'a TextOperand) -> Option<&'a str> 
 
 /// A sum at an instant: `slope · instant + offset` until `until`, or one of the special values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line {
-    pub form: Form,
-    pub until: Instant,
+struct Line {
+    form: Form,
+    until: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,12 +149,32 @@ impl Form {
 }
 
 /// Evaluates a sum of features.
-pub fn sum(plan: &Plan, facts: &mut impl Facts, sum: &Linear, at: Instant) -> Line {
+fn sum(plan: &Plan, facts: &mut impl Facts, sum: &Linear, at: Instant) -> Line {
+    added(sum, |feature| match plan.feature(feature) {
+        Feature::Score(id) => score(plan, facts, plan.score(*id), at),
+        _ => facts.value(feature, at),
+    })
+}
+
+/// A sum of features at an instant, and no word of later ones.
+pub fn form(plan: &Plan, facts: &mut impl Facts, sum: &Linear, at: Instant) -> Form {
+    let line = added(sum, |feature| match plan.feature(feature) {
+        Feature::Score(id) => {
+            let score = plan.score(*id);
+            let of = form(plan, facts, &score.of, at);
+            (score_value(score, n_reached(score, of, at)), Instant::NEVER)
+        }
+        _ => facts.value(feature, at),
+    });
+    line.form
+}
+
+fn added(sum: &Linear, mut value: impl FnMut(FeatureId) -> (Value, Instant)) -> Line {
     let (mut slope, mut offset) = (0_i128, sum.constant);
     let (mut absent, mut never) = (false, false);
     let mut until = Instant::NEVER;
     for &(coefficient, feature) in &sum.terms {
-        let (value, changes) = feature_value(plan, facts, feature, at);
+        let (value, changes) = value(feature);
         until = until.min(changes);
         match value {
             Value::Absent => absent = true,
@@ -213,42 +194,38 @@ pub fn sum(plan: &Plan, facts: &mut impl Facts, sum: &Linear, at: Instant) -> Li
     Line { form, until }
 }
 
-fn feature_value(plan: &Plan, facts: &mut impl Facts, feature: FeatureId, at: Instant) -> (Value, Instant) {
-    match plan.feature(feature) {
-        super::plan::Feature::Score(id) => {
-            if let Some((asked, value, until)) = facts.remembered_score(*id)
-                && asked == at
-            {
-                return (value, until);
-            }
-            let (value, until) = score(plan, facts, plan.score(*id), at);
-            facts.remember_score(*id, (at, value, until));
-            (value, until)
+/// How many cuts are reached; `None`: the value is absent.
+fn n_reached(score: &Score, form: Form, at: Instant) -> Option<usize> {
+    match form {
+        Form::Absent => None,
+        Form::Never => Some(score.cuts.len()),
+        Form::Line { slope, offset } => {
+            let value = slope * i128::from(at.0) + offset;
+            Some(score.cuts.partition_point(|cut| value >= *cut))
         }
-        _ => facts.value(feature, at),
     }
 }
 
-/// A score's value in 1/10 000, and until when no cut is crossed: since cuts ascend, only the two next to the value
-/// can be crossed first.
+/// In 1/10 000.
+fn score_value(score: &Score, n_reached: Option<usize>) -> Value {
+    let n = n_reached.map(|n| if score.falling { score.cuts.len() - n } else { n });
+    Value::Fixed(n.map_or(0, |n| (1 + n as i64) * 10_000))
+}
+
+/// A score's value, and until when no cut is crossed: since cuts ascend, only the two next to the value can be crossed
+/// first.
 fn score(plan: &Plan, facts: &mut impl Facts, score: &Score, at: Instant) -> (Value, Instant) {
     let line = sum(plan, facts, &score.of, at);
-    let n_reached = match line.form {
-        Form::Absent => return (Value::Fixed(0), line.until),
-        Form::Never => score.cuts.len(),
-        Form::Line { slope, offset } => {
-            let value = slope * i128::from(at.0) + offset;
-            score.cuts.partition_point(|cut| value >= *cut)
-        }
-    };
-    let n = if score.falling { score.cuts.len() - n_reached } else { n_reached };
+    let n_reached = n_reached(score, line.form, at);
+    let value = score_value(score, n_reached);
+    let Some(n_reached) = n_reached else { return (value, line.until) };
     let mut until = Instant::NEVER;
     let below = n_reached.checked_sub(1);
     for cut in below.into_iter().chain([n_reached]).filter_map(|index| score.cuts.get(index)) {
         let cut = Linear { terms: Vec::new(), constant: *cut };
         until = until.min(linear(plan, facts, &score.of, Relation::GreaterOrEqual, &cut, at).until);
     }
-    (Value::Fixed((1 + n as i64) * 10_000), until)
+    (value, until)
 }
 
 fn linear(
@@ -259,12 +236,6 @@ fn linear(
     right: &Linear,
     at: Instant,
 ) -> Verdict {
-    if let ([(coefficient, feature)], []) = (&left.terms[..], &right.terms[..])
-        && let Some(verdict) =
-            single(plan, facts, (*coefficient, *feature), relation, right.constant - left.constant, at)
-    {
-        return verdict;
-    }
     pieces(at, n_pieces(plan, &[left, right]), |at| {
         let (left, right) = (sum(plan, facts, left, at), sum(plan, facts, right, at));
         let end = left.until.min(right.until);
@@ -285,46 +256,6 @@ fn linear(
             }
         }
     })
-}
-
-/// One feature against a constant, as most comparisons are: without the machinery of pieces. `None` where that is
-/// needed to look further ahead.
-fn single(
-    plan: &Plan,
-    facts: &mut impl Facts,
-    (coefficient, feature): (i128, FeatureId),
-    relation: Relation,
-    constant: i128,
-    at: Instant,
-) -> Option<Verdict> {
-    use super::plan::Feature;
-    match plan.feature(feature) {
-        Feature::Window { .. } => {
-            let monotone = !matches!(relation, Relation::Equal | Relation::NotEqual);
-            return Some(match (coefficient, i64::try_from(constant)) {
-                (1, Ok(constant)) => facts.scan(feature, at, monotone, &|value| relation.holds(value.cmp(&constant))),
-                _ => facts.scan(feature, at, monotone, &|value| {
-                    relation.holds((coefficient * i128::from(value)).cmp(&constant))
-                }),
-            });
-        }
-        Feature::DaysUntil(_) => return None,
-        _ => {}
-    }
-    let (value, until) = feature_value(plan, facts, feature, at);
-    let holds = match value {
-        Value::Absent => false,
-        Value::Never => relation.holds(Ordering::Greater),
-        Value::Fixed(value) => relation.holds((coefficient * i128::from(value)).cmp(&constant)),
-        Value::Since(instant) => {
-            let difference = Difference { slope: coefficient, offset: -coefficient * i128::from(instant.0) - constant };
-            let holds = relation.holds(difference.sign(at));
-            let is_turn = |turn: &Instant| relation.holds(difference.sign(*turn)) != holds;
-            let turn = difference.turns(at).into_iter().flatten().find(is_turn);
-            return Some(Verdict { holds, until: until.min(turn.unwrap_or(Instant::NEVER)) });
-        }
-    };
-    Some(Verdict { holds, until })
 }
 
 fn linear_in(plan: &Plan, facts: &mut impl Facts, left: &Linear, values: &[i128], at: Instant) -> Verdict {
@@ -373,9 +304,8 @@ fn pieces(at: Instant, n_max: usize, mut piece: impl FnMut(Instant) -> Piece) ->
 
 /// How many pieces are worth looking at: a score's pieces cost too much to look past the first.
 fn n_pieces(plan: &Plan, sides: &[&Linear]) -> usize {
-    let has_score = |side: &&Linear| {
-        side.terms.iter().any(|(_, feature)| matches!(plan.feature(*feature), super::plan::Feature::Score(_)))
-    };
+    let has_score =
+        |side: &&Linear| side.terms.iter().any(|(_, feature)| matches!(plan.feature(*feature), Feature::Score(_)));
     if sides.iter().any(has_score) { 1 } else { PIECES_MAX }
 }
 
@@ -407,7 +337,7 @@ impl Difference {
 }
 
 /// Quotient towards minus infinity and its rest; `divisor` is positive.
-fn divide(dividend: i128, divisor: i128) -> (i128, i128) {
+pub(super) fn divide(dividend: i128, divisor: i128) -> (i128, i128) {
     // Almost always both fit 64 bits, which the machine divides ten times as fast.
     match (i64::try_from(dividend), i64::try_from(divisor)) {
         (Ok(dividend), Ok(divisor)) => (dividend.div_euclid(divisor).into(), dividend.rem_euclid(divisor).into()),

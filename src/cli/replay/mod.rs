@@ -1,7 +1,7 @@
 //! `dormouse replay`: events from files, changes as JSON lines. Arguments, files to write, what people read; the work is
 //! `pipeline::replay`'s.
 
-mod progress;
+pub mod progress;
 mod summary;
 
 use std::fs::File;
@@ -144,14 +144,15 @@ fn create(path: &Path) -> Result<BufWriter<File>, Error> {
 }
 
 /// Whether both exist and are one.
-fn is_same_file(a: &Path, b: &Path) -> bool {
+pub fn is_same_file(a: &Path, b: &Path) -> bool {
     match (std::fs::canonicalize(a), std::fs::canonicalize(b)) {
         (Ok(a), Ok(b)) => a == b && a.is_file(),
         _ => false,
     }
 }
 
-fn instant(text: &str) -> Result<Instant, String> {
+/// RFC 3339, or milliseconds since 1970.
+pub fn instant(text: &str) -> Result<Instant, String> {
     if let Ok(ms) = text.parse() {
         return Ok(Instant(ms));
     }
@@ -161,7 +162,8 @@ fn instant(text: &str) -> Result<Instant, String> {
     })
 }
 
-fn span(text: &str) -> Result<Span, String> {
+/// A duration such as `30d`.
+pub fn span(text: &str) -> Result<Span, String> {
     parse_span(text).map_err(|error| error.explain().to_owned())
 }
 

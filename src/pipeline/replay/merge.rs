@@ -95,6 +95,8 @@ pub struct Merge<'a> {
     pub rejects: Option<&'a mut dyn Write>,
     pub n_not_read: u64,
     pub n_rejects: [u64; Reason::ALL.len()],
+    /// Where the clock stands at the end; `None` when nothing moved it.
+    pub end: Option<Instant>,
     latest: Instant,
     clock: Instant,
     batch: Batch,
@@ -134,6 +136,7 @@ impl<'a> Merge<'a> {
             rejects,
             n_not_read: 0,
             n_rejects: [0; Reason::ALL.len()],
+            end: None,
             latest: BEFORE_ALL,
             clock: BEFORE_ALL,
             batch: Batch { parts: Vec::new(), entries, n_events: 0 },
@@ -162,6 +165,7 @@ impl<'a> Merge<'a> {
         }
         if let Some(end) = self.until.or(Some(self.latest).filter(|latest| *latest > BEFORE_ALL)) {
             self.clock = self.clock.max(end);
+            self.end = Some(self.clock);
         }
         self.flush()
     }

@@ -22,6 +22,7 @@ mod sorted;
 pub mod source;
 pub mod spill;
 pub mod summary;
+pub mod topics;
 mod worker;
 
 use std::io::{self, Write};
@@ -35,12 +36,16 @@ use std::time;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use self::merge::{File, FromFile, Merge, Stop};
+pub use self::packed::Origin;
 use self::reader::{Raw, Reader, Sort};
 use self::spill::Merged;
 pub use self::summary::{FileSummary, Summary};
+pub use self::topics::Topics;
+pub use self::worker::Sink;
 use self::worker::{Done, Job, Kept, Worker};
 use crate::engine::Shard;
 use crate::event::{Decoder, Instant, Span};
+use crate::pipeline::settings::Input;
 use crate::rules::Plan;
 
 /// Chunks that are read and not applied yet take about so much, and their events twice as much again.
@@ -95,10 +100,60 @@ pub fn run(
     changes: &mut (dyn Write + Send),
 ) -> Result<Summary, Error> {
     let start = time::Instant::now();
-    let Crew { files, from_files, jobs, workers } = Crew::start(plan, options).map_err(Error::Thread)?;
+    let memory_bytes_max = options.sort_bytes_max / options.n_threads.get();
+    let (mut summary, kept) =
+        watch(plan, Decoder::new(&plan.schema), options, rejects, || Kept::new(memory_bytes_max))?;
+    let sorted = Merged::new(kept.into_iter().map(Kept::finish)).map_err(Error::Temporary)?;
+    let names: Vec<String> = options.files.iter().map(|path| path.display().to_string()).collect();
+    output::write(plan, &names, sorted, options.n_threads, changes)?;
+    summary.elapsed = start.elapsed();
+    Ok(summary)
+}
+
+/// Replays the files for whoever wants something else of a replay than its changes: a sink for each shard, and all of
+/// them at the end. The decoder keeps all that the rules read, and what the sinks want beside it.
+pub fn watch<S: Sink>(
+    plan: &Arc<Plan>,
+    decoder: Decoder,
+    options: &Options,
+    rejects: Option<&mut dyn Write>,
+    sink: impl FnMut() -> S,
+) -> Result<(Summary, Vec<S>), Error> {
+    work(plan, decoder, options, From::Files, rejects, sink)
+}
+
+/// As [`watch`], of topics in place of files; `inputs` say how they are read, in the order in which they were looked at.
+pub fn watch_topics<S: Sink>(
+    plan: &Arc<Plan>,
+    decoder: Decoder,
+    options: &Options,
+    (topics, inputs): (&Topics, &[Input]),
+    sink: impl FnMut() -> S,
+) -> Result<(Summary, Vec<S>), Error> {
+    work(plan, decoder, options, From::Topics(topics, inputs), None, sink)
+}
+
+/// Where events come from.
+#[derive(Clone, Copy)]
+enum From<'a> {
+    Files,
+    Topics(&'a Topics, &'a [Input]),
+}
+
+fn work<S: Sink>(
+    plan: &Arc<Plan>,
+    decoder: Decoder,
+    options: &Options,
+    from: From<'_>,
+    rejects: Option<&mut dyn Write>,
+    sink: impl FnMut() -> S,
+) -> Result<(Summary, Vec<S>), Error> {
+    let start = time::Instant::now();
+    let crew = Crew::start(plan, decoder, options, from, sink).map_err(Error::Thread)?;
+    let Crew { files, from_files, jobs, workers } = crew;
     let mut merge = Merge::new(files, from_files, jobs, options.until, options.grace, rejects);
     let stopped = merge.run();
-    let Merge { files, n_not_read, n_rejects, jobs, .. } = merge;
+    let Merge { files, n_not_read, n_rejects, end, jobs, .. } = merge;
     // Without jobs to wait for, the workers end.
     drop(jobs);
     let shards = join(workers);
@@ -106,31 +161,38 @@ pub fn run(
         return Err(error);
     }
     let shards = shards.map_err(Error::Temporary)?;
-    let (names, files): (Vec<String>, Vec<FileSummary>) =
-        files.into_iter().map(|file| (file.name, file.summary)).unzip();
-    let mut summary = Summary::new(plan, files);
-    (summary.n_not_read, summary.n_rejects) = (n_not_read, n_rejects);
-    let sorted = shards.into_iter().map(|shard| summary.add(shard));
-    let sorted = Merged::new(sorted).map_err(Error::Temporary)?;
-    output::write(plan, &names, sorted, options.n_threads, changes)?;
+    let mut summary = Summary::new(plan, files.into_iter().map(|file| file.summary).collect());
+    (summary.n_not_read, summary.n_rejects, summary.end) = (n_not_read, n_rejects, end);
+    let sinks = shards.into_iter().map(|shard| summary.add(shard)).collect();
     summary.elapsed = start.elapsed();
-    Ok(summary)
+    Ok((summary, sinks))
 }
 
 /// The threads at work, and what they are reached by.
-struct Crew {
+struct Crew<S> {
     files: Vec<File>,
     from_files: Receiver<FromFile>,
     jobs: Vec<Sender<Job>>,
-    workers: Vec<JoinHandle<io::Result<Done>>>,
+    workers: Vec<JoinHandle<io::Result<Done<S>>>>,
 }
 
-impl Crew {
-    fn start(plan: &Arc<Plan>, options: &Options) -> io::Result<Crew> {
-        let decoder = Arc::new(Decoder::new(&plan.schema));
+impl<S: Sink> Crew<S> {
+    fn start(
+        plan: &Arc<Plan>,
+        decoder: Decoder,
+        options: &Options,
+        from: From<'_>,
+        mut sink: impl FnMut() -> S,
+    ) -> io::Result<Crew<S>> {
+        let decoder = Arc::new(decoder);
         let (to_decode, raws) = unbounded();
         let (to_merge, from_files) = unbounded();
-        let files = start_readers(options, &decoder, &to_decode, &to_merge)?;
+        let files = match from {
+            From::Files => start_readers(options, &decoder, &to_decode, &to_merge)?,
+            From::Topics(topics, inputs) => {
+                topics::start(topics, inputs, &options.n_bytes_read, &to_decode, &to_merge)?
+            }
+        };
         let n_threads = options.n_threads.get();
         let mut jobs = Vec::new();
         let mut workers = Vec::new();
@@ -140,7 +202,10 @@ impl Crew {
                 decoder: decoder.clone(),
                 n_shards: n_threads as u32,
                 grace: options.grace,
-                kept: Kept::new(options.sort_bytes_max / n_threads),
+                sink: sink(),
+                n_changes: 0,
+                n_duplicates: 0,
+                n_unchecked: 0,
             };
             let (to_worker, waiting) = bounded(JOBS_WAITING);
             let (raws, to_merge) = (raws.clone(), to_merge.clone());
@@ -185,7 +250,7 @@ fn start_readers(
 }
 
 /// Waits for all; an error is the first one's.
-fn join(workers: Vec<JoinHandle<io::Result<Done>>>) -> io::Result<Vec<Done>> {
+fn join<S>(workers: Vec<JoinHandle<io::Result<Done<S>>>>) -> io::Result<Vec<Done<S>>> {
     let done = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
     // All are joined before the first error is looked at.
     done.collect::<Vec<_>>().into_iter().collect()

@@ -52,22 +52,24 @@ pub(super) fn rfc3339(instant: Instant) -> Option<[u8; 24]> {
     let (year, month, day) = date(ms / 86_400_000);
     let (minutes, seconds_ms) = (ms / 60_000 % 1_440, ms % 60_000);
     let mut text = *b"0000-00-00T00:00:00.000Z";
-    put(&mut text[0..4], year);
-    put(&mut text[5..7], month);
-    put(&mut text[8..10], day);
-    put(&mut text[11..13], minutes / 60);
-    put(&mut text[14..16], minutes % 60);
-    put(&mut text[17..19], seconds_ms / 1_000);
-    put(&mut text[20..23], seconds_ms % 1_000);
+    let pairs = [(0, year / 100), (2, year % 100), (5, month), (8, day), (11, minutes / 60), (14, minutes % 60)];
+    for (start, value) in pairs.into_iter().chain([(17, seconds_ms / 1_000), (20, seconds_ms % 1_000 / 10)]) {
+        text[start..start + 2].copy_from_slice(&PAIRS[value as usize]);
+    }
+    text[22] = b'0' + (seconds_ms % 10) as u8;
     Some(text)
 }
 
-fn put(digits: &mut [u8], mut value: u64) {
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (value % 10) as u8;
-        value /= 10;
+/// The numbers below a hundred in two digits.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
     }
-}
+    pairs
+};
 
 /// Reads a number of milliseconds; written as `1.7e12` or with `.0` it is still whole. `None`: not whole, or
 /// outside the years that events may have.

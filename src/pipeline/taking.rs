@@ -14,10 +14,8 @@ use super::sabotage::{self, Bug};
 use super::task::Chain;
 use super::tools::Tools;
 use crate::engine::{Shard, layout};
+use crate::event::Instant;
 use crate::snapshot::Head;
-
-/// Customers' bytes in one slice: well under a millisecond.
-const SLICE_BYTES: usize = 128 << 10;
 
 /// More copies than this are never worth it.
 const COPIES_BYTES_MAX: usize = 256 << 20;
@@ -29,7 +27,8 @@ pub struct Taking {
     token: Token,
     /// Copies of customers who changed since the cut.
     held: Held,
-    n_customers: u64,
+    /// At the cut: customers, and the clock.
+    cut: (u64, Instant),
     is_whole: bool,
 }
 
@@ -67,11 +66,11 @@ impl Taking {
             taken_at: tools.clock.now().0,
             cut: shard.begin_export(),
         };
-        let n_customers = head.cut.n_customers;
+        let cut = (head.cut.n_customers, head.cut.clock);
         keeping.await_commit(partition, token.clone());
         keeping.tell(Told::Cut(Box::new(head)));
         let held = Held::new(&tools.budget);
-        Some(Taking { keeping: Arc::clone(keeping), shard: partition, token, held, n_customers, is_whole: false })
+        Some(Taking { keeping: Arc::clone(keeping), shard: partition, token, held, cut, is_whole: false })
     }
 
     /// Hands out a slice, if there is room for it.
@@ -95,11 +94,14 @@ impl Taking {
             self.held.set(copied);
             return Going::Waiting;
         }
-        if sabotage::has(Bug::HandsOutThePresent) && shard.n_customers() as u64 == std::mem::take(&mut self.n_customers)
-        {
+        if sabotage::has(Bug::HandsOutThePresent) && self.cut == (shard.n_customers() as u64, shard.clock()) {
+            return Going::Waiting;
+        }
+        if sabotage::has(Bug::HandsOutThePresent) && self.cut.0 == shard.n_customers() as u64 {
             shard.begin_export();
         }
-        match shard.next_packet(SLICE_BYTES) {
+        self.cut.0 = u64::MAX;
+        match shard.next_packet(tools.settings.slice_bytes) {
             Some(packet) => {
                 let mut held = Held::new(&tools.budget);
                 held.set(packet.bytes.len());

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use dormouse::engine::{Shard, layout};
 use dormouse::event::{Decoder, Format, Instant};
 use dormouse::rules::Plan;
-use dormouse::snapshot::{Head, Manifest, Name, Objects, Store, Writing};
+use dormouse::snapshot::{Head, Manifest, Objects, Store, Writing};
 
+use super::broker::Broker;
 use super::client::{Shelf, World};
 use super::history::{GRACE, INPUTS, Shop};
 use super::verdict::Seen;
@@ -35,23 +36,38 @@ impl Keeping {
 
 /// Deletes from the inputs what the newest snapshot of each shard covers.
 pub fn trim(world: &World) {
-    let mut newest: BTreeMap<i32, Manifest> = BTreeMap::new();
-    for (object, bytes) in &world.shelf().objects {
-        let Some((name, true)) = Name::parse(object) else { continue };
-        let manifest = Manifest::decode(&name, bytes).expect("nothing is damaged where input is deleted");
-        if manifest.lineage != ELSEWHERE {
-            // Sorted by name, the latest epoch comes last.
-            newest.insert(name.shard, manifest);
+    let shelf = world.shelf();
+    let mut newest: BTreeMap<i32, &Manifest> = BTreeMap::new();
+    for manifest in standing(&shelf) {
+        let known = newest.entry(manifest.shard).or_insert(manifest);
+        if known.epoch < manifest.epoch {
+            *known = manifest;
         }
     }
     let mut broker = world.broker();
-    for (shard, manifest) in newest {
-        for (topic, next) in manifest.next {
-            if let Some(log) = broker.logs.get_mut(&(topic, shard)) {
-                log.trim(next);
+    for manifest in newest.into_values() {
+        for (topic, next) in &manifest.next {
+            if let Some(log) = broker.logs.get_mut(&(topic.clone(), manifest.shard)) {
+                log.trim(*next);
             }
         }
     }
+}
+
+/// What was deleted from the inputs is in a snapshot that stands.
+pub fn check_cover(shelf: &Shelf, broker: &Broker) -> Result<(), String> {
+    for ((topic, shard), log) in broker.logs.iter().filter(|(_, log)| log.low() > 0) {
+        let covers = |one: &Manifest| one.shard == *shard && one.next.get(topic).is_some_and(|next| *next >= log.low());
+        if !standing(shelf).any(covers) {
+            return Err(format!("{topic}/{shard} is deleted up to {}, and no snapshot covers that", log.low()));
+        }
+    }
+    Ok(())
+}
+
+/// The manifests that are there.
+fn standing(shelf: &Shelf) -> impl Iterator<Item = &Manifest> {
+    shelf.published.iter().filter(|manifest| shelf.objects.contains_key(&manifest.name().manifest()))
 }
 
 /// Changes a bit of some object, cuts it, or takes it away.
@@ -68,8 +84,9 @@ pub fn damage(shelf: &mut Shelf, rng: &mut fastrand::Rng) {
 
 /// Every manifest that ever came is of an epoch that was committed.
 pub fn check(shelf: &Shelf, seen: &Seen) -> Result<(), String> {
-    let strange = shelf.published.iter().find(|name| !seen.tokens.contains(&(name.shard, name.token.clone())));
-    strange.map_or(Ok(()), |name| Err(format!("snapshot {name} is of an epoch that was never committed")))
+    let is_strange = |one: &&Manifest| !seen.tokens.contains(&(one.shard, one.token.clone()));
+    let strange = shelf.published.iter().find(is_strange);
+    strange.map_or(Ok(()), |one| Err(format!("snapshot {} is of an epoch that was never committed", one.name())))
 }
 
 const ELSEWHERE: &str = "elsewhere";

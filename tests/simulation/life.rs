@@ -51,10 +51,13 @@ pub struct Life {
     n_kills: u64,
     next_event: u64,
     next_blow: u64,
+    /// The next one is a crash.
+    is_sudden: bool,
     /// When trouble ends.
     calm: u64,
     is_calm: bool,
     turn_dues: usize,
+    slice_bytes: usize,
     blow_pause: u64,
     keeping: Keeping,
     snapshot_every: Duration,
@@ -131,6 +134,7 @@ impl Life {
             runner: Runner::new(&schedule),
             plan,
             keeping,
+            slice_bytes: rng.choice([1, 300, 128 << 10]).unwrap_or(1),
             snapshot_every: Duration::from_millis(rng.u64(50..3_000)),
             wall: Driven::new(Instant(EPOCH_MS)),
             shop: Shop::new(rng.u64(..), n_partitions),
@@ -141,6 +145,7 @@ impl Life {
             n_kills: 0,
             next_event: 0,
             next_blow: rng.u64(0..2 * SECOND),
+            is_sudden: false,
             calm: rng.u64(4..16) * SECOND,
             is_calm: false,
             turn_dues: rng.usize(1..4),
@@ -187,9 +192,11 @@ impl Life {
         if broker.n_decided != self.n_decided {
             self.n_decided = broker.n_decided;
             self.seen.look(&broker)?;
+            keeping::check_cover(&self.world.shelf(), &broker)?;
             // The moment after a commit is where much can be lost.
             if !self.is_calm && self.rng.u8(0..30) == 0 {
                 self.next_blow = broker.now;
+                self.is_sudden = true;
             }
         }
         Ok(())
@@ -255,7 +262,8 @@ impl Life {
         self.next_blow = now + self.rng.u64(20_000..self.blow_pause);
         let index = self.rng.usize(0..self.slots.len());
         let Some(process) = self.slots[index].process else { return };
-        match self.rng.u8(0..12) {
+        let drawn = self.rng.u8(0..12);
+        match if std::mem::take(&mut self.is_sudden) { 0 } else { drawn } {
             0..=2 => {
                 self.n_kills += 1;
                 self.runner.kill(process);
@@ -310,6 +318,7 @@ impl Life {
         let (mut settings, plan) = (settings(&slot.instance, &self.wall, self.turn_dues), Arc::clone(&self.plan));
         if self.keeping != Keeping::Nothing {
             let store = Store::given(Arc::new(Reach(client.clone())));
+            settings.slice_bytes = self.slice_bytes;
             settings.snapshots = Some(pipeline::Snapshots { store, every: self.snapshot_every });
         }
         let (stop, ended) = (slot.stop.clone(), Arc::clone(&slot.ended));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dormouse::snapshot::{Error, Name, Objects};
+use dormouse::snapshot::{Error, Manifest, Name, Objects};
 
 use super::Client;
 
@@ -10,8 +10,8 @@ use super::Client;
 #[derive(Default)]
 pub struct Shelf {
     pub objects: BTreeMap<String, Vec<u8>>,
-    /// The manifests that ever came.
-    pub published: Vec<Name>,
+    /// The manifests that ever came, as they came.
+    pub published: Vec<Manifest>,
     /// The longest that an object is on its way there.
     pub upload_max: u64,
 }
@@ -23,7 +23,7 @@ impl Shelf {
             return false;
         }
         if let Some((name, true)) = Name::parse(object) {
-            self.published.push(name);
+            self.published.push(Manifest::decode(&name, &bytes).expect("it comes as it was written"));
         }
         self.objects.insert(object.to_owned(), bytes);
         true

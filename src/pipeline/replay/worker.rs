@@ -126,8 +126,7 @@ impl<S: Sink> Worker<S> {
     fn apply(&mut self, job: &Job, changes: &mut Vec<Change>) -> io::Result<()> {
         let mut located = Vec::with_capacity(LOOKAHEAD);
         for entries in job.entries.chunks(LOOKAHEAD) {
-            located.clear();
-            located.extend(entries.iter().map(|entry| self.shard.locate(&job.event(entry).1)));
+            self.shard.locate(entries.iter().map(|entry| &job.event(entry).1), &mut located);
             for (entry, located) in entries.iter().zip(&located) {
                 self.apply_one(job, entry, *located, changes)?;
             }

@@ -18,5 +18,6 @@ pub mod pipeline;
 pub mod report;
 pub mod rules;
 pub mod snapshot;
+pub mod suggest;
 pub mod telemetry;
 pub mod trial;

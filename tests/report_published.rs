@@ -1,5 +1,6 @@
-//! A published result: the ten groups of recency and frequency of the Online Retail year, from `config/examples/`. Its
-//! cuts are the quintiles' edges, which are computed here anew from the events.
+//! Published results of the Online Retail year: the ten groups of recency and frequency, from `config/examples/`, whose
+//! cuts are the quintiles' edges, which are computed here anew from the events; orders and revenue by country; and the
+//! cohorts of first months, from `config/examples/`, with how many came again in which month.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -54,6 +55,123 @@ fn the_published_groups_of_the_year_come_out_exactly() {
             serde_json::from_value(report["dimensions"][0]["sizes"].clone()).expect("sizes");
         assert_eq!(found, published);
     }
+}
+
+/// Rules that divide the buyers in two ways; the sums over either are those of all.
+const COUNTRIES: &str = r#"
+currency = "GBP"
+[report]
+value_window = "400d"
+habits = ["country"]
+[[dimension]]
+name = "often"
+[[dimension.segment]]
+name = "once"
+when = 'purchase.count() == 1'
+[[dimension.segment]]
+name = "again"
+when = 'purchase.count() >= 2'
+[[dimension]]
+name = "much"
+[[dimension.segment]]
+name = "much"
+when = 'purchase.sum() >= 1000'
+"#;
+
+/// Tells of a dimension's segments and `none` the sums of what `of` finds in each.
+fn sum<T: std::iter::Sum>(dimension: &Value, of: impl Fn(&Value) -> T) -> T {
+    dimension["segments"].as_array().expect("segments").iter().map(of).sum()
+}
+
+/// Money in 1/10 000.
+fn money(value: &Value) -> i128 {
+    (value.as_f64().expect("money") * 10_000.0).round() as i128
+}
+
+/// Orders, buyers and revenue of the year and of its largest countries, before cancellations, as they stand in many
+/// published analyses of the data set.
+#[test]
+fn orders_and_revenue_by_country_come_out_to_the_penny() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = folder.path().join("countries.toml");
+    std::fs::write(&rules, COUNTRIES).expect("written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dormouse"));
+    let output = command.args(["report", "--json", "-c"]).arg(&rules).arg(path(EVENTS)).output();
+    let output = output.expect("the program starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("the report is JSON");
+    assert_eq!(money(&report["value"]), 83_000_658_140);
+    for dimension in report["dimensions"].as_array().expect("dimensions") {
+        let buying = |name: &str| sum(dimension, |segment| segment["buying"][name].as_u64().expect("a count"));
+        assert_eq!((buying("buyers"), buying("orders")), (4_339, 18_536));
+        let [paid, refunded] =
+            ["paid", "refunded"].map(|name| sum(dimension, |segment| money(&segment["buying"][name])));
+        assert_eq!((paid, paid - refunded), (89_114_079_040, 83_000_658_140));
+        for (country, buyers, orders, paid) in [
+            ("United Kingdom", 3_921, 16_649, 73_083_915_540),
+            ("Netherlands", 9, 95, 2_854_463_400),
+            ("EIRE", 3, 260, 2_655_459_000),
+            ("Germany", 94, 457, 2_288_671_400),
+            ("France", 87, 389, 2_090_240_500),
+            ("Australia", 9, 57, 1_385_213_100),
+        ] {
+            let of = |segment: &Value| {
+                let habits = segment["habits"].as_array().expect("habits").iter();
+                let mut values = habits.flat_map(|habits| habits["values"].as_array().expect("values"));
+                values.find(|value| value["name"] == country).cloned().unwrap_or(Value::Null)
+            };
+            let count = |name: &str| sum(dimension, |segment| of(segment)[name].as_u64().unwrap_or(0));
+            assert_eq!((count("buyers"), count("orders")), (buyers, orders), "{country}");
+            let found: i128 =
+                sum(dimension, |segment| if of(segment).is_null() { 0 } else { money(&of(segment)["paid"]) });
+            assert_eq!(found, paid, "{country}");
+        }
+    }
+}
+
+/// By the month in which they came first: how many, and how many of them were seen in each month after it.
+const COHORTS: [&[u64]; 13] = [
+    &[948, 362, 317, 367, 341, 376, 360, 336, 336, 374, 354, 474, 260],
+    &[421, 101, 119, 102, 138, 126, 110, 108, 131, 146, 155, 63],
+    &[380, 94, 73, 106, 102, 94, 97, 107, 98, 119, 35],
+    &[440, 84, 112, 96, 102, 78, 116, 105, 127, 39],
+    &[299, 68, 66, 63, 62, 71, 69, 78, 25],
+    &[279, 66, 48, 48, 60, 68, 74, 29],
+    &[235, 49, 44, 64, 58, 79, 24],
+    &[191, 40, 39, 44, 52, 22],
+    &[167, 42, 42, 42, 23],
+    &[298, 89, 97, 36],
+    &[352, 93, 46],
+    &[321, 43],
+    &[41],
+];
+
+#[test]
+fn the_published_cohorts_come_out_exactly() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dormouse"));
+    command.args(["report", "--json", "--until", "2011-12-10T00:00:00Z", "-c"]);
+    let output = command.arg(path("config/examples/cohorts-online-retail.toml")).arg(path(EVENTS)).output();
+    let output = output.expect("the program starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("the report is JSON");
+    let cohorts = report["dimensions"][0]["segments"].as_array().expect("segments");
+    let seen = |cohort: &Value| -> Vec<u64> {
+        let overlaps = report["overlaps"].as_array().expect("overlaps").iter();
+        let months = overlaps.filter(|overlap| overlap["dimensions"][0] == "cohort");
+        let cells = months.flat_map(|overlap| overlap["cells"].as_array().expect("cells"));
+        let cells = cells.filter(|cell| cell["segments"][0] == cohort["name"] && cell["segments"][1] == "seen");
+        cells.map(|cell| cell["customers"].as_u64().expect("a count")).collect()
+    };
+    for (index, (cohort, published)) in cohorts.iter().zip(COHORTS).enumerate() {
+        let mut found = seen(cohort);
+        // No dimension asks who was seen in the first month of all.
+        if index == 0 {
+            found.insert(0, cohort["size"].as_u64().expect("a size"));
+        }
+        assert_eq!(cohort["size"], published[0], "{}", cohort["name"]);
+        assert_eq!(found, published, "{}", cohort["name"]);
+    }
+    assert_eq!(cohorts.len(), COHORTS.len() + 1, "and none");
 }
 
 /// `(fifths · (n - 1)) / 5` into the sorted values, between two of them in proportion: twice as large, and rounded down

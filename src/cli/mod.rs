@@ -25,6 +25,7 @@ mod rules;
 mod run;
 mod service;
 mod signals;
+mod suggest;
 pub mod terminal;
 mod topics;
 mod trials;
@@ -62,6 +63,8 @@ enum Command {
     Report(report::Args),
     /// Say everything that is wrong with a configuration, and what it does
     Check(check::Args),
+    /// Read thresholds off a history: a first rules file, with the reason beside each figure
+    Suggest(suggest::Args),
     /// Say whether the topics are there and right; make them
     Topics(topics::Args),
     /// Write the events of a made-up shop, for trying out rules and for measuring
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(args),
         Command::Report(args) => report::run(args),
         Command::Check(args) => check::run(args),
+        Command::Suggest(args) => suggest::run(args),
         Command::Topics(args) => topics::run(args),
         Command::Generate(args) => generate::run(args),
     };

@@ -29,6 +29,7 @@ mod suggest;
 pub mod terminal;
 mod topics;
 mod trials;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -65,6 +66,8 @@ enum Command {
     Check(check::Args),
     /// Read thresholds off a history: a first rules file, with the reason beside each figure
     Suggest(suggest::Args),
+    /// Recompute customers from the input and compare with what was published
+    Verify(verify::Args),
     /// Say whether the topics are there and right; make them
     Topics(topics::Args),
     /// Write the events of a made-up shop, for trying out rules and for measuring
@@ -96,6 +99,7 @@ pub fn main() -> ExitCode {
         Command::Report(args) => report::run(args),
         Command::Check(args) => check::run(args),
         Command::Suggest(args) => suggest::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Topics(args) => topics::run(args),
         Command::Generate(args) => generate::run(args),
     };

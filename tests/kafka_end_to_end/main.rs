@@ -6,3 +6,4 @@ mod receiver;
 mod shop;
 mod snapshots;
 mod subscribers;
+mod verify;

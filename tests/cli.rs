@@ -408,13 +408,13 @@ fn librdkafka_is_asked_about_its_settings() {
               |
               = help: its settings are at https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 
-            error[E0601]: `ssl.key.password` cannot have this value: Configuration property "ssl.key.password" not supported in this build: OpenSSL not available at build time
+            error[E0601]: `ssl.key.password` cannot have this value: this dormouse was built without TLS
              --> dormouse.toml:8:1
               |
             8 | "ssl.key.password" = "*******"
               | ^^^^^^^^^^^^^^^^^^
               |
-              = help: its settings are at https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
+              = help: build it with `cargo build --release --features tls`
 
             3 errors
         "#]],

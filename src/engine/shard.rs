@@ -51,6 +51,9 @@ impl Records for RecordList {
 
 const LONG_AGO: Instant = Instant(i64::MIN);
 
+/// Customers whose memory is fetched before the first of them is judged.
+const LOOKAHEAD: usize = 32;
+
 /// Not shared between threads: one owner folds, judges and moves the clock.
 #[derive(Debug)]
 pub struct Shard {
@@ -73,7 +76,7 @@ pub struct Shard {
     touched: Touched,
     encoded: Vec<u8>,
     popped: Vec<u32>,
-    /// Due at `popped_at`, in reverse order, when a budget ran out among them.
+    /// Those that are judged next, in reverse order: by due, then by customer id.
     waiting: Vec<u32>,
 }
 
@@ -188,7 +191,8 @@ impl Shard {
             let mut record = self.now_of(index);
             self.open_at(index);
             self.judge_due(&mut record, out);
-            self.close(index, record);
+            self.put_back(index, record);
+            self.wait_or_arm(index);
             self.count_moves(&out[n_before..]);
         }
         if self.waiting.is_empty() && self.peek().is_none() { Progress::Done } else { Progress::More }
@@ -375,14 +379,30 @@ impl Shard {
         self.judge_open(now, Occasion::elapsed(now.due), out);
     }
 
-    /// Puts the open customer back.
+    /// Puts the open customer back, to be met when they are due.
     fn close(&mut self, index: u32, now: Now) {
+        self.put_back(index, now);
+        self.wheel.arm(&mut self.records, index);
+    }
+
+    fn put_back(&mut self, index: u32, now: Now) {
         self.encoded.clear();
         self.open.encode(&self.plan, &self.terms.cooldowns, now.latest, &mut self.encoded);
         let record = &mut self.records.0[index as usize];
         record.block = self.arena.replace(record.block, &self.encoded);
         (record.due, record.latest) = (now.due, now.latest);
-        self.wheel.arm(&mut self.records, index);
+    }
+
+    /// Who is due again before others who wait already waits in their place among them.
+    fn wait_or_arm(&mut self, index: u32) {
+        let Shard { arena, records, waiting, .. } = self;
+        let before = |other: &u32| due_and_id(arena, records, index) < due_and_id(arena, records, *other);
+        if waiting.first().is_some_and(before) {
+            let place = waiting.partition_point(before);
+            waiting.insert(place, index);
+        } else {
+            self.wheel.arm(&mut self.records, index);
+        }
     }
 
     /// The next customer whose due the clock has reached.
@@ -395,15 +415,23 @@ impl Shard {
                 }
                 self.wheel.arm(&mut self.records, index);
             }
-            self.wheel.pop(&mut self.records, self.clock, &mut self.popped)?;
-            let Shard { popped, waiting, arena, records, .. } = self;
-            let due_and_id = |index: &u32| {
-                let record = &records.0[*index as usize];
-                (record.due, id_of(arena, record))
-            };
-            popped.sort_unstable_by(|a, b| due_and_id(b).cmp(&due_and_id(a)));
+            self.gather_waiting();
+            if self.waiting.is_empty() {
+                return None;
+            }
+        }
+    }
+
+    /// Takes some of the next customers that the clock has reached out of the wheel at once, so that their waits for
+    /// memory overlap.
+    fn gather_waiting(&mut self) {
+        let Shard { wheel, popped, waiting, arena, records, clock, .. } = self;
+        while waiting.len() < LOOKAHEAD && wheel.pop(records, *clock, popped).is_some() {
+            popped.iter().for_each(|index| arena.touch(records.0[*index as usize].block));
+            popped.sort_unstable_by(|a, b| due_and_id(arena, records, *a).cmp(&due_and_id(arena, records, *b)));
             waiting.append(popped);
         }
+        waiting.reverse();
     }
 
     fn peek(&mut self) -> Option<()> {
@@ -454,6 +482,11 @@ fn id_of<'a>(arena: &'a Arena, record: &Record) -> &'a [u8] {
     let mut reader = Reader::new(arena.bytes(record.block));
     let n = reader.get_short() as usize;
     reader.bytes(n)
+}
+
+fn due_and_id<'a>(arena: &'a Arena, records: &RecordList, index: u32) -> (Instant, &'a [u8]) {
+    let record = &records.0[index as usize];
+    (record.due, id_of(arena, record))
 }
 
 fn size_index(segment: Option<SegmentId>) -> usize {

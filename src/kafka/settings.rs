@@ -35,9 +35,18 @@ pub fn refuses(name: &str, value: &str) -> Option<Refusal> {
     match ClientConfig::new().set(name, value).create_native_config() {
         Ok(_) => None,
         Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => Some(Refusal::Unknown),
+        Err(KafkaError::ClientConfig(..)) if !cfg!(feature = "tls") && is_of_tls(name, value) => {
+            Some(Refusal::NeedsTls)
+        }
         Err(KafkaError::ClientConfig(_, why, ..)) => Some(Refusal::Value(why)),
         Err(other) => Some(Refusal::Value(other.to_string())),
     }
+}
+
+/// Whether it is OpenSSL that knows about a setting.
+fn is_of_tls(name: &str, value: &str) -> bool {
+    let value = value.to_ascii_lowercase();
+    name.starts_with("ssl.") || ["ssl", "scram"].iter().any(|word| value.contains(word))
 }
 
 /// Which records a reader is given.

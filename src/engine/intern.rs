@@ -26,6 +26,15 @@ impl Interner {
         index
     }
 
+    /// How many there are. The first so many never change.
+    pub fn n_texts(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub fn text(&self, index: u32) -> &str {
+        text_at(&self.texts, &self.ends, index)
+    }
+
     pub fn held_bytes(&self) -> usize {
         self.texts.capacity() + self.ends.capacity() * size_of::<u32>() + self.table.allocation_size()
     }

@@ -19,5 +19,5 @@ mod wheel;
 
 pub use change::{Cause, Change, Evidence, Outcome, Place, Progress, Standing};
 pub use reading::{Reading, Readings};
-pub use shard::{Located, Shard};
+pub use shard::{Cut, Import, Located, Misfit, Packet, Section, Shard, layout};
 pub use weigh::{Bar, Weighed};

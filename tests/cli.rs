@@ -86,6 +86,7 @@ fn help_names_the_commands() {
               run       Run the service: events in from Kafka, changes out
               replay    Replay events from files and print the changes
               check     Say everything that is wrong with a configuration, and what it does
+              explain   Say why a customer is where they are, how far from changing, and what comes next
               topics    Say whether the topics are there and right; make them
               generate  Write the events of a made-up shop, for trying out rules and for measuring
 
@@ -114,7 +115,7 @@ fn help_names_the_commands() {
 
 #[test]
 fn every_command_has_an_example() {
-    for command in ["replay", "check", "topics"] {
+    for command in ["replay", "check", "explain", "topics"] {
         let output = dormouse(&[], &[command, "--help"]);
         assert_eq!(output.status.code(), Some(0), "{command}");
         let text = String::from_utf8(output.stdout).expect("text");

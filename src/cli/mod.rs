@@ -14,6 +14,7 @@ mod cost;
 mod demo;
 pub mod diagnostics;
 pub mod exit;
+mod explain;
 mod fault;
 pub mod generate;
 mod number;
@@ -58,6 +59,8 @@ enum Command {
     Replay(replay::Args),
     /// Say everything that is wrong with a configuration, and what it does
     Check(check::Args),
+    /// Say why a customer is where they are, how far from changing, and what comes next
+    Explain(explain::Args),
     /// Say whether the topics are there and right; make them
     Topics(topics::Args),
     /// Write the events of a made-up shop, for trying out rules and for measuring
@@ -87,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Check(args) => check::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Topics(args) => topics::run(args),
         Command::Generate(args) => generate::run(args),
     };

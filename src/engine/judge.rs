@@ -7,7 +7,7 @@ use super::evidence;
 use super::facts::customer::{Cooldowns, Standpoint};
 use super::facts::view::View;
 use crate::event::Instant;
-use crate::rules::plan::{Condition, DimensionId, Segment, SegmentId};
+use crate::rules::plan::{self, Condition, DimensionId, Segment, SegmentId};
 use crate::rules::verdict::{self, Verdict};
 
 /// What the rules say about judging, beside the conditions themselves.
@@ -95,12 +95,11 @@ fn target(
     let plan = view.plan;
     let standpoint = view.customer.standpoints[usize::from(dimension.0)];
     let segments = &plan.dimension(dimension).segments;
-    if let Some(current) = standpoint.segment()
-        && let Some(min_stay) = segments[usize::from(current.0)].min_stay
-        && at < standpoint.since + min_stay
+    if let Some(end) = bound_end(view, dimension)
+        && at < end
         && !(cause == Cause::LateEvent && at == standpoint.since && is_first_look)
     {
-        return (Some(current), standpoint.since + min_stay);
+        return (standpoint.segment(), end);
     }
     let mut until = Instant::NEVER;
     for (index, segment) in segments.iter().enumerate() {
@@ -118,7 +117,16 @@ fn target(
     (None, until)
 }
 
-fn stays(view: &mut View, segment: &Segment, at: Instant) -> Verdict {
+/// Until when `min_stay` keeps the customer where they are.
+pub(super) fn bound_end(view: &View, dimension: DimensionId) -> Option<Instant> {
+    let standpoint = view.customer.standpoints[usize::from(dimension.0)];
+    let current = standpoint.segment()?;
+    let min_stay = view.plan.dimension(dimension).segments[usize::from(current.0)].min_stay?;
+    Some(standpoint.since + min_stay)
+}
+
+/// Whether who is in the segment stays in it.
+pub(super) fn stays(view: &mut View, segment: &Segment, at: Instant) -> Verdict {
     let when = verdict::condition(view.plan, view, &segment.when, at);
     match &segment.stay {
         Some(stay) => when.or(verdict::condition(view.plan, view, stay, at)),
@@ -126,19 +134,16 @@ fn stays(view: &mut View, segment: &Segment, at: Instant) -> Verdict {
     }
 }
 
-fn enters(
+/// Whether who is not in the segment may enter it.
+pub(super) fn enters(
     view: &mut View,
     cooldowns: &Cooldowns,
     (dimension, id): (DimensionId, SegmentId),
     segment: &Segment,
     at: Instant,
 ) -> Verdict {
-    let current = view.customer.standpoints[usize::from(dimension.0)].segment();
-    if let Some(from) = &segment.from {
-        let is_listed = current.map_or(from.none, |current| from.segments.contains(&current));
-        if !is_listed {
-            return Verdict::forever(false);
-        }
+    if !is_listed(view, dimension, segment) {
+        return Verdict::forever(false);
     }
     let when = verdict::condition(view.plan, view, &segment.when, at);
     match cooldown_end(view, cooldowns, (dimension, id), segment) {
@@ -147,7 +152,15 @@ fn enters(
     }
 }
 
-fn cooldown_end(
+/// Whether the segment can be entered from where the customer is.
+pub(super) fn is_listed(view: &View, dimension: DimensionId, segment: &Segment) -> bool {
+    let current = view.customer.standpoints[usize::from(dimension.0)].segment();
+    let is_in = |from: &plan::From| current.map_or(from.none, |current| from.segments.contains(&current));
+    segment.from.as_ref().is_none_or(is_in)
+}
+
+/// Until when the segment's cooldown keeps the customer out, if they ever left it.
+pub(super) fn cooldown_end(
     view: &View,
     cooldowns: &Cooldowns,
     (dimension, id): (DimensionId, SegmentId),

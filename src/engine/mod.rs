@@ -6,6 +6,7 @@ mod change;
 mod dedup;
 mod dependence;
 mod evidence;
+mod explain;
 mod facts;
 mod filter;
 mod fold;
@@ -16,4 +17,5 @@ mod varint;
 mod wheel;
 
 pub use change::{Cause, Change, Evidence, Outcome, Place, Progress, Standing};
+pub use explain::{Assessment, Explanation, Finding, Next, Outlook};
 pub use shard::{Located, Shard};

@@ -12,6 +12,7 @@ use super::arena::{Arena, Block};
 use super::change::{Cause, Change, Outcome, Progress, Standing};
 use super::dedup::{self, Dedup, Seniority};
 use super::dependence::{Dependence, DimensionSet};
+use super::explain::{self, Explanation, Outlook};
 use super::facts::customer::{Cooldowns, Customer, Standpoint};
 use super::facts::series::Entry;
 use super::facts::view::{Scratch, View};
@@ -245,6 +246,51 @@ impl Shard {
         let mut open = Customer::default();
         open.open(&self.plan, &self.terms.cooldowns, self.arena.bytes(self.records.0[index as usize].block));
         Some(open.standing(&self.plan, &self.terms.cooldowns))
+    }
+
+    /// Why a customer is where they are as of the clock, and what time alone will change. Leaves no trace: what is judged
+    /// on the way there and ahead of it is not kept, and is judged again when its moment comes.
+    pub fn explain(&mut self, customer: &str) -> Option<Explanation> {
+        let index = self.find(hash_of(customer), customer)?;
+        self.open_at(index);
+        let mut now = self.now_of(index);
+        let mut overdue = Vec::new();
+        while now.due <= self.clock {
+            self.judge_due(&mut now, &mut overdue);
+        }
+        let at = self.clock.max(now.latest);
+        let assessed = {
+            let mut view = View {
+                plan: &self.plan,
+                calendar: &self.calendar,
+                customer: &mut self.open,
+                scratch: &mut self.scratch,
+                latest: now.latest,
+            };
+            explain::assess(&mut view, &self.terms, at)
+        };
+        let standing = self.open.standing(&self.plan, &self.terms.cooldowns);
+        let first = (!self.open.first.is_never()).then_some(self.open.first);
+        let latest = now.latest;
+        let dimensions = assessed.into_iter().zip(self.look_ahead(now));
+        let dimensions = dimensions.map(|((bound, segments), next)| Outlook { bound, segments, next }).collect();
+        Some(Explanation { at, first, latest, standing, dimensions })
+    }
+
+    /// Lets time pass for the open customer alone, until each dimension has changed once or nothing is due any more.
+    fn look_ahead(&mut self, mut now: Now) -> Vec<explain::Next> {
+        let n_dimensions = self.plan.dimensions.len();
+        let mut ahead = Vec::new();
+        let mut moved = vec![false; n_dimensions];
+        for _ in 0..explain::AHEAD_MAX {
+            if now.due.is_never() || moved.iter().all(|moved| *moved) {
+                return explain::next(n_dimensions, ahead, None);
+            }
+            let n_before = ahead.len();
+            self.judge_due(&mut now, &mut ahead);
+            ahead[n_before..].iter().for_each(|change| moved[usize::from(change.dimension.0)] = true);
+        }
+        explain::next(n_dimensions, ahead, Some(now.due))
     }
 
     pub fn n_customers(&self) -> usize {

@@ -13,6 +13,7 @@ mod committer;
 mod ends;
 mod epoch;
 mod error;
+pub mod explain;
 mod gate;
 mod loss;
 mod merge;

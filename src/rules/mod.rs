@@ -22,6 +22,8 @@ pub mod plan;
 pub mod calendar;
 pub mod verdict;
 
+pub mod reading;
+
 pub mod cost;
 pub mod shown;
 

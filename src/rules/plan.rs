@@ -225,6 +225,17 @@ pub enum Relation {
 }
 
 impl Relation {
+    /// The same with the sides changed.
+    pub fn mirrored(self) -> Relation {
+        match self {
+            Relation::Less => Relation::Greater,
+            Relation::LessOrEqual => Relation::GreaterOrEqual,
+            Relation::Greater => Relation::Less,
+            Relation::GreaterOrEqual => Relation::LessOrEqual,
+            Relation::Equal | Relation::NotEqual => self,
+        }
+    }
+
     pub fn holds(self, ordering: std::cmp::Ordering) -> bool {
         match self {
             Relation::Equal => ordering.is_eq(),

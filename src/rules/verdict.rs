@@ -213,7 +213,8 @@ pub fn sum(plan: &Plan, facts: &mut impl Facts, sum: &Linear, at: Instant) -> Li
     Line { form, until }
 }
 
-fn feature_value(plan: &Plan, facts: &mut impl Facts, feature: FeatureId, at: Instant) -> (Value, Instant) {
+/// A feature's value, and the first later instant at which it may be another function of the instant.
+pub(super) fn feature_value(plan: &Plan, facts: &mut impl Facts, feature: FeatureId, at: Instant) -> (Value, Instant) {
     match plan.feature(feature) {
         super::plan::Feature::Score(id) => {
             if let Some((asked, value, until)) = facts.remembered_score(*id)

@@ -151,7 +151,8 @@ fn is_same_file(a: &Path, b: &Path) -> bool {
     }
 }
 
-fn instant(text: &str) -> Result<Instant, String> {
+/// Reads a moment of the command line.
+pub(super) fn instant(text: &str) -> Result<Instant, String> {
     if let Ok(ms) = text.parse() {
         return Ok(Instant(ms));
     }
@@ -161,7 +162,8 @@ fn instant(text: &str) -> Result<Instant, String> {
     })
 }
 
-fn span(text: &str) -> Result<Span, String> {
+/// Reads a duration of the command line.
+pub(super) fn span(text: &str) -> Result<Span, String> {
     parse_span(text).map_err(|error| error.explain().to_owned())
 }
 

@@ -23,7 +23,7 @@ use crate::event::{Instant, Reason, Span};
 /// A batch leaves when it has so many events.
 const BATCH_EVENTS: usize = 8_192;
 /// Earlier than any clock: before the first event.
-const BEFORE_ALL: Instant = Instant(i64::MIN);
+pub const BEFORE_ALL: Instant = Instant(i64::MIN);
 
 /// What the merge hears of a file.
 pub enum FromFile {
@@ -96,7 +96,8 @@ pub struct Merge<'a> {
     pub n_not_read: u64,
     pub n_rejects: [u64; Reason::ALL.len()],
     latest: Instant,
-    clock: Instant,
+    /// Before the first event: `i64::MIN`.
+    pub clock: Instant,
     batch: Batch,
 }
 

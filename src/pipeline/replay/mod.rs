@@ -13,6 +13,7 @@
 
 pub mod chunk;
 pub mod decode;
+mod follow;
 pub mod merge;
 mod output;
 pub mod packed;
@@ -34,13 +35,16 @@ use std::time;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
-use self::merge::{File, FromFile, Merge, Stop};
+use self::follow::Focus;
+pub use self::follow::{Followed, follow};
+use self::merge::{BEFORE_ALL, File, FromFile, Merge, Stop};
+pub use self::packed::Origin;
 use self::reader::{Raw, Reader, Sort};
 use self::spill::Merged;
 pub use self::summary::{FileSummary, Summary};
 use self::worker::{Done, Job, Kept, Worker};
 use crate::engine::Shard;
-use crate::event::{Decoder, Instant, Span};
+use crate::event::{Decoder, Instant, Reason, Span};
 use crate::rules::Plan;
 
 /// Chunks that are read and not applied yet take about so much, and their events twice as much again.
@@ -95,26 +99,47 @@ pub fn run(
     changes: &mut (dyn Write + Send),
 ) -> Result<Summary, Error> {
     let start = time::Instant::now();
-    let Crew { files, from_files, jobs, workers } = Crew::start(plan, options).map_err(Error::Thread)?;
-    let mut merge = Merge::new(files, from_files, jobs, options.until, options.grace, rejects);
-    let stopped = merge.run();
-    let Merge { files, n_not_read, n_rejects, jobs, .. } = merge;
-    // Without jobs to wait for, the workers end.
-    drop(jobs);
-    let shards = join(workers);
-    if let Err(Stop::Failed(error)) = stopped {
-        return Err(error);
-    }
-    let shards = shards.map_err(Error::Temporary)?;
+    let Played { done, files, n_not_read, n_rejects, .. } = play(plan, options, rejects, None)?;
     let (names, files): (Vec<String>, Vec<FileSummary>) =
         files.into_iter().map(|file| (file.name, file.summary)).unzip();
     let mut summary = Summary::new(plan, files);
     (summary.n_not_read, summary.n_rejects) = (n_not_read, n_rejects);
-    let sorted = shards.into_iter().map(|shard| summary.add(shard));
+    let sorted = done.into_iter().map(|shard| summary.add(shard));
     let sorted = Merged::new(sorted).map_err(Error::Temporary)?;
     output::write(plan, &names, sorted, options.n_threads, changes)?;
     summary.elapsed = start.elapsed();
     Ok(summary)
+}
+
+/// What is there when all is read and judged.
+struct Played {
+    done: Vec<Done>,
+    files: Vec<File>,
+    n_not_read: u64,
+    n_rejects: [u64; Reason::ALL.len()],
+    /// `None` without any event or end moment.
+    clock: Option<Instant>,
+}
+
+/// Reads the files to their end, for everybody or for one customer alone.
+fn play(
+    plan: &Arc<Plan>,
+    options: &Options,
+    rejects: Option<&mut dyn Write>,
+    customer: Option<&str>,
+) -> Result<Played, Error> {
+    let Crew { files, from_files, jobs, workers } = Crew::start(plan, options, customer).map_err(Error::Thread)?;
+    let mut merge = Merge::new(files, from_files, jobs, options.until, options.grace, rejects);
+    let stopped = merge.run();
+    let Merge { files, n_not_read, n_rejects, jobs, clock, .. } = merge;
+    // Without jobs to wait for, the workers end.
+    drop(jobs);
+    let done = join(workers);
+    if let Err(Stop::Failed(error)) = stopped {
+        return Err(error);
+    }
+    let done = done.map_err(Error::Temporary)?;
+    Ok(Played { done, files, n_not_read, n_rejects, clock: (clock > BEFORE_ALL).then_some(clock) })
 }
 
 /// The threads at work, and what they are reached by.
@@ -126,7 +151,7 @@ struct Crew {
 }
 
 impl Crew {
-    fn start(plan: &Arc<Plan>, options: &Options) -> io::Result<Crew> {
+    fn start(plan: &Arc<Plan>, options: &Options, customer: Option<&str>) -> io::Result<Crew> {
         let decoder = Arc::new(Decoder::new(&plan.schema));
         let (to_decode, raws) = unbounded();
         let (to_merge, from_files) = unbounded();
@@ -141,6 +166,7 @@ impl Crew {
                 n_shards: n_threads as u32,
                 grace: options.grace,
                 kept: Kept::new(options.sort_bytes_max / n_threads),
+                focus: customer.map(Focus::new),
             };
             let (to_worker, waiting) = bounded(JOBS_WAITING);
             let (raws, to_merge) = (raws.clone(), to_merge.clone());

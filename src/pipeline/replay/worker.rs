@@ -3,12 +3,14 @@
 //!
 //! What always holds: only this thread touches the shard. Applying goes before decoding, since it frees memory.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, never, select};
 
 use super::decode::{Decoded, decode};
+use super::follow::Focus;
 use super::merge::FromFile;
 use super::packed::{Origin, pack, pack_key};
 use super::reader::Raw;
@@ -50,7 +52,7 @@ pub struct Job {
 
 impl Job {
     /// An event, and which of its chunk's lines it is.
-    fn event(&self, entry: &Entry) -> &(u32, Event<'_>) {
+    pub fn event(&self, entry: &Entry) -> &(u32, Event<'_>) {
         &self.parts[entry.part as usize].decoded.borrow_dependent().events[entry.event as usize]
     }
 }
@@ -61,6 +63,8 @@ pub struct Worker {
     pub n_shards: u32,
     pub grace: Span,
     pub kept: Kept,
+    /// Whom alone it looks at, if not at everybody.
+    pub focus: Option<Focus>,
 }
 
 /// The changes so far, and what else is told at the end.
@@ -82,6 +86,8 @@ pub struct Done {
     pub n_customers: u64,
     pub sizes: Vec<Vec<u64>>,
     pub state_bytes: u64,
+    /// The shard itself, when it looked at one customer.
+    pub focused: Option<(Focus, Shard)>,
 }
 
 impl Worker {
@@ -115,7 +121,11 @@ impl Worker {
 
     fn apply(&mut self, job: &Job, changes: &mut Vec<Change>) -> io::Result<()> {
         let mut located = Vec::with_capacity(LOOKAHEAD);
-        for entries in job.entries.chunks(LOOKAHEAD) {
+        let all = match &mut self.focus {
+            Some(focus) => focus.of_customer(job),
+            None => Cow::Borrowed(&job.entries[..]),
+        };
+        for entries in all.chunks(LOOKAHEAD) {
             located.clear();
             located.extend(entries.iter().map(|entry| self.shard.locate(&job.event(entry).1)));
             for (entry, located) in entries.iter().zip(&located) {
@@ -155,6 +165,7 @@ impl Worker {
             n_customers: self.shard.n_customers() as u64,
             sizes: self.shard.sizes(),
             state_bytes: self.shard.state_bytes() as u64,
+            focused: self.focus.map(|focus| (focus, self.shard)),
         }
     }
 }

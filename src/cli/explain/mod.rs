@@ -1,0 +1,137 @@
+//! `dormouse explain`: why a customer is where they are, how far from changing, and what comes next. Arguments, and
+//! where the answer comes from; the answer is the engine's, the document `pipeline::explain`'s.
+
+mod moment;
+mod view;
+
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use super::exit::Exit;
+use super::number::number;
+use super::paint::Paint;
+use super::{output, terminal};
+use crate::event::{Instant, Span};
+use crate::pipeline::explain::{self, Report};
+use crate::pipeline::replay::{self, Error, Followed, Options, source};
+use crate::rules::Plan;
+
+/// As in a replay: what does not fit goes to temporary files.
+const SORT_BYTES_MAX: usize = 256 << 20;
+const HELP: &str = "\
+Examples:
+  dormouse explain c-7 -c segments.toml events.jsonl
+  dormouse explain c-7 -c segments.toml orders.jsonl.zst clicks.jsonl.gz --at 2026-12-24T18:00:00Z --history
+
+Files are read as by `dormouse replay`, and the answer is as of the latest event in them, or of --at.
+
+Exit codes: 0 explained, 1 nobody has that id, 2 usage or configuration, 3 the world failed.";
+
+/// Arguments of `dormouse explain`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub struct Args {
+    /// The customer's id, as in events
+    #[arg(value_name = "CUSTOMER")]
+    customer: String,
+    /// The rules
+    #[arg(short, long, value_name = "SEGMENTS.TOML")]
+    config: PathBuf,
+    /// Events, a JSON object a line, plain or compressed with zstd or gzip; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The instant that the answer is about (RFC 3339, or milliseconds since 1970); later events are not read
+    #[arg(long, alias = "until", value_name = "TIME", value_parser = super::replay::instant)]
+    at: Option<Instant>,
+    /// How far the clock stays behind the latest event
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = super::replay::span)]
+    grace: Span,
+    /// Sort each file by event time first
+    #[arg(long)]
+    sort: bool,
+    /// Show all changes so far too, with what decided them
+    #[arg(long)]
+    history: bool,
+    /// The answer as a JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// Explains the customer.
+pub fn run(args: Args) -> Exit {
+    if args.files.iter().filter(|file| source::is_standard_input(file)).count() > 1 {
+        eprintln!("error: standard input (-) can be read only once");
+        return Exit::Usage;
+    }
+    let Some(plan) = super::rules::load(&args.config) else { return Exit::Usage };
+    let plan = Arc::new(plan);
+    match replay::follow(&plan, &args.options(), &args.customer) {
+        Ok(followed) => args.answer(&plan, followed),
+        Err(error) => world(&error),
+    }
+}
+
+fn world(error: &Error) -> Exit {
+    eprintln!("error: {error}");
+    Exit::World
+}
+
+impl Args {
+    fn options(&self) -> Options {
+        Options {
+            files: self.files.clone(),
+            until: self.at,
+            grace: self.grace,
+            n_threads: std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN),
+            is_sorted_first: self.sort,
+            sort_bytes_max: SORT_BYTES_MAX,
+            n_bytes_read: Arc::new(AtomicU64::new(0)),
+        }
+    }
+
+    fn answer(&self, plan: &Plan, mut followed: Followed) -> Exit {
+        let Some(explanation) = followed.shard.explain(&self.customer) else {
+            eprintln!("error: {}", self.nobody(&followed));
+            return Exit::Findings;
+        };
+        let mut report = explain::compose(plan, &self.customer, &explanation);
+        if self.history {
+            let entry = |(change, origin): &(_, Option<replay::Origin>)| {
+                let file = |file: u32| self.files[file as usize].display().to_string();
+                let origin = origin.map(|origin| (file(origin.file), origin.line));
+                explain::history(plan, change, origin.as_ref().map(|(file, line)| (&**file, *line)))
+            };
+            report.history = Some(followed.changes.iter().map(entry).collect());
+        }
+        output::write(&self.shown(&report), Exit::Fine)
+    }
+
+    fn shown(&self, report: &Report) -> String {
+        if self.json {
+            let text = serde_json::to_string_pretty(report).expect("a report is texts and numbers");
+            return text + "\n";
+        }
+        view::text(report, Paint { is_on: terminal::colours_stdout() })
+    }
+
+    /// Why there is nothing to explain.
+    fn nobody(&self, followed: &Followed) -> String {
+        let mut text = match self.at {
+            Some(at) => format!("no event of customer `{}` up to {at}", self.customer),
+            None => format!("no event of customer `{}`", self.customer),
+        };
+        text.push_str(&format!(" among {} events", number(followed.n_events_read)));
+        if followed.n_not_read > 0 {
+            text.push_str(&format!(" ({} later ones were not read)", number(followed.n_not_read)));
+        }
+        let near: Vec<String> = followed.near.iter().map(|id| format!("`{id}`")).collect();
+        match &near[..] {
+            [] => {}
+            [one] => text.push_str(&format!("; did you mean {one}?")),
+            [first @ .., last] => text.push_str(&format!("; did you mean {} or {last}?", first.join(", "))),
+        }
+        text
+    }
+}

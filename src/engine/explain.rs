@@ -1,0 +1,121 @@
+//! Why a customer is where they are: every segment of every dimension with what its conditions read, and what passing
+//! time alone will change. Looks at a customer who is open; moves nobody, publishes nothing.
+//!
+//! What always holds: the answers are those of the functions that judge (`super::judge`), asked once more.
+
+use super::change::{Change, Standing};
+use super::facts::view::View;
+use super::judge::{self, Terms};
+use crate::event::Instant;
+use crate::rules::plan::{Condition, DimensionId, Segment, SegmentId};
+use crate::rules::reading::{self, Reading};
+use crate::rules::verdict::{self, Verdict};
+
+/// So many judgements are made ahead at most, when a rule keeps asking to be looked at (a date in the profile: daily).
+pub const AHEAD_MAX: usize = 4_096;
+
+/// A customer as of an instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    pub at: Instant,
+    /// The first event of any kind, cut to the second; `None` while only the standing is known.
+    pub first: Option<Instant>,
+    /// The later of the latest event and the latest change.
+    pub latest: Instant,
+    pub standing: Standing,
+    /// Indexed by dimension.
+    pub dimensions: Vec<Outlook>,
+}
+
+/// One dimension.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outlook {
+    /// `min_stay` keeps the customer where they are until then.
+    pub bound: Option<Instant>,
+    /// Indexed by segment.
+    pub segments: Vec<Assessment>,
+    pub next: Next,
+}
+
+/// One segment of a dimension, as the customer would be judged in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assessment {
+    /// Whether it takes or keeps the customer, and until when that is certain without an event.
+    pub verdict: Verdict,
+    /// Whether it can be entered from where the customer is; always so for where they are.
+    pub is_listed: bool,
+    /// Its cooldown keeps the customer out until then.
+    pub cooldown_end: Option<Instant>,
+    pub when: Finding,
+    /// Only of the segment that the customer is in.
+    pub stay: Option<Finding>,
+}
+
+/// A condition at an instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub verdict: Verdict,
+    /// Each comparison once, in the order of the condition.
+    pub readings: Vec<Reading>,
+}
+
+/// A dimension's next change if nothing happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    Never,
+    Change(Box<Change>),
+    /// None until then; further was not looked.
+    NoneUntil(Instant),
+}
+
+/// Every segment of every dimension at `at`.
+pub(super) fn assess(view: &mut View, terms: &Terms, at: Instant) -> Vec<(Option<Instant>, Vec<Assessment>)> {
+    view.scratch.forget_verdicts();
+    let dimensions = (0..).map(DimensionId).zip(&view.plan.dimensions);
+    let assess_one = |(id, dimension): (DimensionId, &crate::rules::plan::Dimension)| {
+        let bound = judge::bound_end(view, id).filter(|end| at < *end);
+        let segments = (0..).map(SegmentId).zip(&dimension.segments);
+        (bound, segments.map(|(segment_id, segment)| assessment(view, terms, (id, segment_id), segment, at)).collect())
+    };
+    dimensions.map(assess_one).collect()
+}
+
+fn assessment(
+    view: &mut View,
+    terms: &Terms,
+    (dimension, id): (DimensionId, SegmentId),
+    segment: &Segment,
+    at: Instant,
+) -> Assessment {
+    let is_current = view.customer.standpoints[usize::from(dimension.0)].segment() == Some(id);
+    let verdict = match is_current {
+        true => judge::stays(view, segment, at),
+        false => judge::enters(view, &terms.cooldowns, (dimension, id), segment, at),
+    };
+    let cooldown_end = judge::cooldown_end(view, &terms.cooldowns, (dimension, id), segment);
+    Assessment {
+        verdict,
+        is_listed: is_current || judge::is_listed(view, dimension, segment),
+        cooldown_end: cooldown_end.filter(|end| !is_current && at < *end),
+        when: finding(view, &segment.when, at),
+        stay: segment.stay.as_ref().filter(|_| is_current).map(|stay| finding(view, stay, at)),
+    }
+}
+
+fn finding(view: &mut View, condition: &Condition, at: Instant) -> Finding {
+    let verdict = verdict::condition(view.plan, view, condition, at);
+    let mut ids = Vec::new();
+    reading::comparisons(condition, &mut ids);
+    let readings = ids.into_iter().map(|id| reading::read(view.plan, view, id, at));
+    Finding { verdict, readings: readings.collect() }
+}
+
+/// Each dimension's first change among those that passing time brings; `end` is how far was looked, if not for ever.
+pub(super) fn next(n_dimensions: usize, ahead: Vec<Change>, end: Option<Instant>) -> Vec<Next> {
+    let mut next = vec![end.map_or(Next::Never, Next::NoneUntil); n_dimensions];
+    for change in ahead.into_iter().rev() {
+        let dimension = usize::from(change.dimension.0);
+        next[dimension] = Next::Change(Box::new(change));
+    }
+    next
+}

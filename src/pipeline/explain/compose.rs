@@ -1,0 +1,146 @@
+//! From what the engine found to the document.
+
+use super::report::{
+    Cause, Comparison, Condition, Dimension, Evidence, FeatureValue, Needs, NextChange, PastChange, Report, Segment,
+};
+use crate::engine::{self, Change, Explanation, Finding, Next, Outlook, Place};
+use crate::event::Instant;
+use crate::rules::plan::{self, DimensionId, Plan, SegmentId};
+use crate::rules::reading::Reading;
+use crate::rules::shown;
+
+/// The document about one customer, without their history.
+pub fn compose(plan: &Plan, customer: &str, explanation: &Explanation) -> Report {
+    let dimensions = (0..).map(DimensionId).zip(&explanation.dimensions).zip(&explanation.standing.places);
+    Report {
+        customer_id: customer.to_owned(),
+        at: explanation.at.to_string(),
+        rules_version: plan.version.to_string(),
+        timezone: plan.zone.iana_name().unwrap_or("UTC").to_owned(),
+        first_event: explanation.first.map(|first| first.to_string()),
+        latest: explanation.latest.to_string(),
+        sequence: explanation.standing.sequence,
+        dimensions: dimensions.map(|((id, outlook), place)| dimension(plan, id, outlook, place)).collect(),
+        history: None,
+    }
+}
+
+/// A change that there was; `origin` is the file and line of the record that caused it.
+pub fn history(plan: &Plan, change: &Change, origin: Option<(&str, u64)>) -> PastChange {
+    PastChange {
+        sequence: change.sequence,
+        dimension: plan.dimension(change.dimension).name.to_string(),
+        from: name(plan, change.dimension, change.from),
+        to: name(plan, change.dimension, change.to),
+        from_since: change.from_since.map(|since| since.to_string()),
+        effective_at: change.effective_at.to_string(),
+        cause: Cause {
+            kind: change.cause.name().to_owned(),
+            file: origin.map(|(file, _)| file.to_owned()),
+            line: origin.map(|(_, line)| line),
+        },
+        evidence: evidence(plan, change),
+    }
+}
+
+fn evidence(plan: &Plan, change: &Change) -> Vec<Evidence> {
+    let shown = |evidence: &engine::Evidence| Evidence {
+        condition: plan.comparison(evidence.comparison).text.to_string(),
+        value: evidence.value.to_string(),
+        holds: evidence.holds,
+    };
+    change.evidence.iter().map(shown).collect()
+}
+
+fn name(plan: &Plan, dimension: DimensionId, segment: Option<SegmentId>) -> Option<String> {
+    segment.map(|segment| plan.segment_name(dimension, Some(segment)).to_owned())
+}
+
+/// A moment, or `None` for never.
+fn moment(instant: Instant) -> Option<String> {
+    (!instant.is_never()).then(|| instant.to_string())
+}
+
+fn text(text: &Option<Box<str>>) -> Option<String> {
+    text.as_ref().map(|text| text.to_string())
+}
+
+fn dimension(plan: &Plan, id: DimensionId, outlook: &Outlook, place: &Place) -> Dimension {
+    let declared = plan.dimension(id);
+    let current = place.segment.map(|segment| &declared.segments[usize::from(segment.0)]);
+    let segments = (0..).map(SegmentId).zip(&outlook.segments);
+    Dimension {
+        dimension: declared.name.to_string(),
+        segment: name(plan, id, place.segment),
+        label: current.and_then(|segment| text(&segment.label)),
+        action: current.and_then(|segment| text(&segment.action)),
+        since: place.since.map(|since| since.to_string()),
+        min_stay_until: outlook.bound.and_then(moment),
+        segments: segments.map(|(of, assessed)| segment(plan, (id, of), place.segment == Some(of), assessed)).collect(),
+        next: match &outlook.next {
+            Next::Change(change) => Some(NextChange {
+                to: name(plan, id, change.to),
+                at: change.effective_at.to_string(),
+                evidence: evidence(plan, change),
+            }),
+            Next::Never | Next::NoneUntil(_) => None,
+        },
+        no_change_until: match outlook.next {
+            Next::NoneUntil(instant) => moment(instant),
+            _ => None,
+        },
+    }
+}
+
+fn segment(
+    plan: &Plan,
+    (dimension, id): (DimensionId, SegmentId),
+    is_current: bool,
+    assessed: &engine::Assessment,
+) -> Segment {
+    let declared = &plan.dimension(dimension).segments[usize::from(id.0)];
+    let only_from = |from: &plan::From| {
+        let named = from.segments.iter().map(|segment| plan.segment_name(dimension, Some(*segment)));
+        from.none.then_some("").into_iter().chain(named).map(str::to_owned).collect()
+    };
+    Segment {
+        segment: declared.name.to_string(),
+        label: text(&declared.label),
+        is_current,
+        holds: assessed.verdict.holds,
+        until: moment(assessed.verdict.until),
+        only_from: declared.from.as_ref().filter(|_| !assessed.is_listed).map(only_from),
+        cooldown_until: assessed.cooldown_end.and_then(moment),
+        when: condition(plan, &declared.when, &assessed.when),
+        stay: declared.stay.as_ref().zip(assessed.stay.as_ref()).map(|(stay, found)| condition(plan, stay, found)),
+    }
+}
+
+fn condition(plan: &Plan, condition: &plan::Condition, found: &Finding) -> Condition {
+    Condition {
+        condition: shown::condition(plan, condition),
+        holds: found.verdict.holds,
+        comparisons: found.readings.iter().map(|reading| comparison(plan, reading)).collect(),
+    }
+}
+
+fn comparison(plan: &Plan, reading: &Reading) -> Comparison {
+    let features = match &reading.features[..] {
+        [] | [_] => &[],
+        several => several,
+    };
+    let feature = |(id, value): &(plan::FeatureId, _)| FeatureValue {
+        feature: shown::feature(plan, *id),
+        value: ToString::to_string(value),
+    };
+    Comparison {
+        condition: plan.comparison(reading.comparison).text.to_string(),
+        value: reading.value(plan),
+        holds: reading.verdict.holds,
+        until: moment(reading.verdict.until),
+        needs: reading
+            .bound(plan)
+            .map(|(relation, bound)| Needs { relation: relation.to_string(), bound: bound.to_string() }),
+        features: features.iter().map(feature).collect(),
+    }
+}

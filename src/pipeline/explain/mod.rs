@@ -1,0 +1,10 @@
+//! Why a customer is where they are, as a document: what `dormouse explain` shows and the HTTP page answers. The engine
+//! found it; here it gets names and texts. It decides nothing and draws nothing.
+
+mod compose;
+mod report;
+
+pub use compose::{compose, history};
+pub use report::{
+    Cause, Comparison, Condition, Dimension, Evidence, FeatureValue, Needs, NextChange, PastChange, Report, Segment,
+};

@@ -4,8 +4,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use dormouse::kafka::{
-    Fence, Intake, Isolation, Member, Outcome, Outgoing, Publisher, Reason, Rebalance, Requirement, Role, Settings,
-    Stamp, Topics, Watermarks, abort_transaction_of,
+    Ends as _, Fence, Intake, Isolation, Member, Membership as _, Outcome, Outgoing, Publisher, Publishing as _,
+    Reading as _, Reason, Rebalance, Requirement, Role, Settings, Stamp, Topics, Watermarks,
 };
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use testbed::kafka::{Broker, Record};
@@ -48,7 +48,7 @@ fn read(intake: &mut Intake, until: i64) -> (Vec<(i64, String)>, i64) {
             }));
         });
         if !any.expect("the partition can be read") {
-            intake.wait(Duration::from_millis(10));
+            std::thread::park_timeout(Duration::from_millis(10));
         }
     }
     (records, position)
@@ -102,7 +102,7 @@ fn a_partition_over_its_quota_is_not_read_and_loses_nothing() {
         if any.expect("the partition can be read") {
             assert!(!intake.read(1, &mut |_| panic!("it is over its quota")).expect("it can be asked"));
         } else {
-            intake.wait(Duration::from_millis(10));
+            std::thread::park_timeout(Duration::from_millis(10));
         }
     }
     assert!(offsets.iter().copied().eq(0..9_000), "records are missing or out of order");
@@ -142,7 +142,7 @@ fn a_transaction_commits_records_and_offsets_under_the_present_membership_only()
 
     let id = settings.transactional_id();
     let mut publisher = Publisher::open(&settings, &id, PATIENCE).expect("it starts");
-    let fence = Fence { member: &member, stamp: &stamp };
+    let fence = Fence { member: &*member, stamp: &stamp };
     let offsets = [("room-in", 0, 0), ("room-in", 1, 7)];
     for value in ["one", "two"] {
         let outcome = publisher.publish([outgoing("room-out", value)].into_iter(), &offsets, &fence);
@@ -153,7 +153,7 @@ fn a_transaction_commits_records_and_offsets_under_the_present_membership_only()
     assert_eq!(publisher.placed(), [("room-out".to_owned(), 1, 2)]);
 
     let stale = Stamp { generation: stamp.generation - 1, ..stamp.clone() };
-    let fence = Fence { member: &member, stamp: &stale };
+    let fence = Fence { member: &*member, stamp: &stale };
     let outcome = publisher.publish([outgoing("room-out", "stale")].into_iter(), &offsets, &fence);
     assert!(matches!(outcome, Outcome::NotCommitted(Reason::Stale(_))), "{outcome:?}");
     assert!(publisher.is_spent());
@@ -185,7 +185,7 @@ fn a_dead_owners_open_transaction_is_aborted_by_taking_over_its_id() {
     let settings = settings(broker, "dead");
     let stable = Watermarks::open(&settings, Isolation::Committed).expect("a client");
     assert_eq!(stable.ends(&[("room-dead", 0)], PATIENCE).expect("the leader answers"), [0]);
-    abort_transaction_of(&settings, "room-dead-owner", PATIENCE).expect("it is taken over");
+    Publisher::open(&settings, "room-dead-owner", PATIENCE).map(drop).expect("it is taken over");
     let deadline = Instant::now() + PATIENCE;
     while stable.ends(&[("room-dead", 0)], PATIENCE).expect("the leader answers") != [2] {
         assert!(Instant::now() < deadline, "the marker never came");

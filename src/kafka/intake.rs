@@ -12,6 +12,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::batch::{Batch, Quota};
+use super::cluster::Reading;
 use super::error::Error;
 use super::logging::Logged;
 use super::native::{Item, PartitionQueue};
@@ -53,8 +54,18 @@ impl Intake {
         Ok(Intake { flows: Vec::new(), consumer: Arc::new(consumer), topics: topics.to_vec(), reader })
     }
 
-    /// Starts reading a partition of each topic, from one offset each. Its batches carry the number of the reading.
-    pub fn start(&mut self, reading: u64, partition: i32, starts: &[i64]) -> Result<(), Error> {
+    /// Serves the client's own events. Errors that end a partition come with its records.
+    fn serve(&self) {
+        while let Some(event) = self.consumer.poll(Duration::ZERO) {
+            if let Err(error) = event {
+                tracing::debug!(target: "librdkafka", "{error}");
+            }
+        }
+    }
+}
+
+impl Reading for Intake {
+    fn start(&mut self, reading: u64, partition: i32, starts: &[i64]) -> Result<(), Error> {
         let mut list = TopicPartitionList::with_capacity(starts.len());
         for (input, (topic, &start)) in self.topics.iter().zip(starts).enumerate() {
             let failed = |source| Error::Assign { topic: topic.clone(), partition, source };
@@ -69,8 +80,7 @@ impl Intake {
         self.consumer.incremental_assign(&list).map_err(|source| Error::Assign { topic: topic(), partition, source })
     }
 
-    /// Stops reading a partition of every topic; one that is not read is left alone.
-    pub fn stop(&mut self, partition: i32) -> Result<(), Error> {
+    fn stop(&mut self, partition: i32) -> Result<(), Error> {
         let mut list = TopicPartitionList::new();
         for flow in self.flows.iter().filter(|flow| flow.partition == partition) {
             list.add_partition(&self.topics[flow.input], partition);
@@ -83,9 +93,7 @@ impl Intake {
         self.consumer.incremental_unassign(&list).map_err(|source| Error::Assign { topic: topic(), partition, source })
     }
 
-    /// Takes what is there from every partition that holds less than `quota_bytes`, in turn. False when there was
-    /// nothing; never waits.
-    pub fn read(&mut self, quota_bytes: usize, sink: &mut dyn FnMut(Batch)) -> Result<bool, Error> {
+    fn read(&mut self, quota_bytes: usize, sink: &mut dyn FnMut(Batch)) -> Result<bool, Error> {
         self.serve();
         let mut any = false;
         for flow in &mut self.flows {
@@ -94,25 +102,6 @@ impl Intake {
             }
         }
         Ok(any)
-    }
-
-    /// Waits until there may be something, or `timeout` has passed.
-    pub fn wait(&self, timeout: Duration) {
-        std::thread::park_timeout(timeout);
-    }
-
-    /// Wakes whoever waits in [`Intake::wait`].
-    pub fn waker(&self) -> Thread {
-        self.reader.clone()
-    }
-
-    /// Serves the client's own events. Errors that end a partition come with its records.
-    fn serve(&self) {
-        while let Some(event) = self.consumer.poll(Duration::ZERO) {
-            if let Err(error) = event {
-                tracing::debug!(target: "librdkafka", "{error}");
-            }
-        }
     }
 }
 

@@ -14,6 +14,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
 
+use super::cluster::Membership;
 use super::error::Error;
 use super::logging;
 use super::native::GroupMetadata;
@@ -55,7 +56,8 @@ pub enum Rebalance {
     Revoked,
 }
 
-type Listener = Box<dyn Fn(Rebalance) + Send + Sync>;
+/// Is told what happens to the membership.
+pub type Listener = Box<dyn Fn(Rebalance) + Send + Sync>;
 
 /// A member of the group.
 pub struct Member {
@@ -124,8 +126,14 @@ impl Member {
         Ok(Arc::new(Member { consumer, instance: settings.instance.clone() }))
     }
 
-    /// Takes part in the group for at most `timeout`.
-    pub fn poll(&self, timeout: Duration) -> Result<(), Error> {
+    /// The group as this member sees it now, for fencing a transaction.
+    pub(super) fn group(&self) -> Option<GroupMetadata> {
+        GroupMetadata::of(&self.consumer)
+    }
+}
+
+impl Membership for Member {
+    fn poll(&self, timeout: Duration) -> Result<(), Error> {
         match self.consumer.poll(timeout) {
             None | Some(Ok(_)) => Ok(()),
             Some(Err(error)) => match error.rdkafka_error_code() {
@@ -144,18 +152,11 @@ impl Member {
         }
     }
 
-    /// The membership as it is at this moment, which may be past the last assignment's.
-    pub fn stamp(&self) -> Stamp {
+    fn stamp(&self) -> Stamp {
         stamp(&self.consumer)
     }
 
-    /// The group as this member sees it now, for fencing a transaction.
-    pub(super) fn group(&self) -> Option<GroupMetadata> {
-        GroupMetadata::of(&self.consumer)
-    }
-
-    /// Leaves the group, so that others need not wait for the session to end. The listener is told of the revoke.
-    pub fn leave(&self, timeout: Duration) {
+    fn leave(&self, timeout: Duration) {
         self.consumer.unsubscribe();
         let deadline = Instant::now() + timeout;
         // The group hears of it after the revoke was answered; one more turn sends it.

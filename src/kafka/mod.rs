@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "talks to brokers: threads, time-outs")]
 
 mod batch;
+mod cluster;
 pub mod embedded;
 mod error;
 pub mod feeder;
@@ -22,12 +23,13 @@ mod topics;
 mod watermarks;
 
 pub use batch::{Batch, Quota, Record, Stamped};
+pub use cluster::{Brokers, Cluster, Ends, Fence, Membership, Publishing, Reading};
 pub use embedded::Embedded;
 pub use error::Error;
 pub use feeder::Feeder;
 pub use intake::Intake;
-pub use member::{Assignment, Member, Rebalance, Stamp};
-pub use publisher::{Fence, Headers, Outcome, Outgoing, Publisher, Reason, abort_transaction_of};
+pub use member::{Assignment, Listener, Member, Rebalance, Stamp};
+pub use publisher::{Headers, Outcome, Outgoing, Publisher, Reason};
 pub use settings::{Isolation, Settings, refuses};
 pub use subscriber::Subscriber;
 pub use topics::{Finding, Requirement, Role, Topics};

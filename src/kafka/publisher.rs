@@ -15,9 +15,10 @@ use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, NoCustomPartitioner, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
+use super::cluster::{Fence, Publishing};
 use super::error::Error;
 use super::logging;
-use super::member::{Member, Stamp, stamp_of};
+use super::member::{Member, stamp_of};
 use super::native;
 use super::settings::Settings;
 
@@ -35,12 +36,6 @@ pub struct Outgoing<'a> {
     pub headers: &'a Headers,
     /// Whether the caller wants to know where it was put: [`Publisher::placed`].
     pub is_marked: bool,
-}
-
-/// What vouches for a transaction: the membership under which everything in it was made.
-pub struct Fence<'a> {
-    pub member: &'a Member,
-    pub stamp: &'a Stamp,
 }
 
 /// How a transaction ended.
@@ -153,44 +148,6 @@ impl Publisher {
         })
     }
 
-    /// Publishes the records and the offsets (topic, partition, next offset) in one transaction.
-    pub fn publish<'a>(
-        &mut self,
-        records: impl Iterator<Item = Outgoing<'a>>,
-        offsets: &[(&str, i32, i64)],
-        fence: &Fence<'_>,
-    ) -> Outcome {
-        assert!(!self.is_spent, "a publisher that is at its end was used again");
-        // Spent until proven otherwise: every early return leaves it so.
-        self.is_spent = true;
-        self.context().is_shaken.store(false, Ordering::Release);
-        *self.context().delivered() = Delivered::default();
-        let deadline = Instant::now() + self.timeout;
-        let sent = self.send(records, deadline).and_then(|()| self.send_offsets(offsets, fence, deadline));
-        if let Err(reason) = sent {
-            return Outcome::NotCommitted(reason);
-        }
-        let started = Instant::now();
-        match self.producer.commit_transaction(remaining(deadline)) {
-            Ok(()) => {
-                let is_slow = started.elapsed() > self.slow_commit;
-                self.is_spent = is_slow || self.context().is_shaken.load(Ordering::Acquire);
-                Outcome::Committed
-            }
-            Err(error) => Outcome::Unknown(reason(&error)),
-        }
-    }
-
-    /// Whether it must be replaced before anything else is published.
-    pub fn is_spent(&self) -> bool {
-        self.is_spent
-    }
-
-    /// Where the marked records of the last transaction were put: topic, partition, offset.
-    pub fn placed(&self) -> Vec<(String, i32, i64)> {
-        std::mem::take(&mut self.context().delivered().placed)
-    }
-
     fn context(&self) -> &Context {
         self.producer.client().context()
     }
@@ -256,7 +213,12 @@ impl Publisher {
     }
 
     /// Fenced by the group as it is at this moment, which must be the one that the caller vouches for.
-    fn send_offsets(&self, offsets: &[(&str, i32, i64)], fence: &Fence<'_>, deadline: Instant) -> Result<(), Reason> {
+    fn send_offsets(
+        &self,
+        offsets: &[(&str, i32, i64)],
+        fence: &Fence<'_, Member>,
+        deadline: Instant,
+    ) -> Result<(), Reason> {
         let mut list = TopicPartitionList::with_capacity(offsets.len());
         for (topic, partition, next) in offsets {
             list.add_partition_offset(topic, *partition, Offset::Offset(*next)).map_err(|error| reason(&error))?;
@@ -271,9 +233,41 @@ impl Publisher {
     }
 }
 
-/// Aborts whatever transaction a dead owner left open under `id`, by taking the id over once. Nothing is published.
-pub fn abort_transaction_of(settings: &Settings, id: &str, timeout: Duration) -> Result<(), Error> {
-    Publisher::open(settings, id, timeout).map(drop)
+impl Publishing<Member> for Publisher {
+    fn publish<'a>(
+        &mut self,
+        records: impl Iterator<Item = Outgoing<'a>>,
+        offsets: &[(&str, i32, i64)],
+        fence: &Fence<'_, Member>,
+    ) -> Outcome {
+        assert!(!self.is_spent, "a publisher that is at its end was used again");
+        // Spent until proven otherwise: every early return leaves it so.
+        self.is_spent = true;
+        self.context().is_shaken.store(false, Ordering::Release);
+        *self.context().delivered() = Delivered::default();
+        let deadline = Instant::now() + self.timeout;
+        let sent = self.send(records, deadline).and_then(|()| self.send_offsets(offsets, fence, deadline));
+        if let Err(reason) = sent {
+            return Outcome::NotCommitted(reason);
+        }
+        let started = Instant::now();
+        match self.producer.commit_transaction(remaining(deadline)) {
+            Ok(()) => {
+                let is_slow = started.elapsed() > self.slow_commit;
+                self.is_spent = is_slow || self.context().is_shaken.load(Ordering::Acquire);
+                Outcome::Committed
+            }
+            Err(error) => Outcome::Unknown(reason(&error)),
+        }
+    }
+
+    fn is_spent(&self) -> bool {
+        self.is_spent
+    }
+
+    fn placed(&self) -> Vec<(String, i32, i64)> {
+        std::mem::take(&mut self.context().delivered().placed)
+    }
 }
 
 fn owned_headers(headers: &Headers) -> Option<OwnedHeaders> {

@@ -6,6 +6,7 @@ use std::fmt;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::cluster::Ends as _;
 use super::error::Error;
 use super::logging::Logged;
 use super::native;

@@ -9,6 +9,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::cluster::Ends;
 use super::error::Error;
 use super::logging::Logged;
 use super::settings::{Isolation, REQUEST_TIMEOUT, Settings};
@@ -27,8 +28,8 @@ impl Watermarks {
         Ok(Watermarks { consumer, brokers: settings.brokers.clone() })
     }
 
-    /// The ends of all partitions in one request to each leader, in the order of the question.
-    pub fn ends(&self, partitions: &[(&str, i32)], timeout: Duration) -> Result<Vec<i64>, KafkaError> {
+    /// In one request to each leader.
+    fn ask(&self, partitions: &[(&str, i32)], timeout: Duration) -> Result<Vec<i64>, KafkaError> {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
@@ -53,32 +54,31 @@ impl Watermarks {
             .collect()
     }
 
-    /// The first offset that the partition still has, and its end.
-    pub fn range(&self, topic: &str, partition: i32) -> Result<(i64, i64), Error> {
-        self.consumer.fetch_watermarks(topic, partition, REQUEST_TIMEOUT).map_err(|source: KafkaError| {
-            Error::Unreachable {
-                brokers: self.brokers.clone(),
-                what: format!("tell how far {topic}/{partition} reaches"),
-                timeout: REQUEST_TIMEOUT,
-                source: Box::new(source),
-            }
-        })
-    }
-
-    /// How many partitions each topic has; `None` where there is no such topic.
-    pub fn n_partitions(&self, topics: &[&str]) -> Result<Vec<Option<usize>>, Error> {
-        topics.iter().map(|topic| self.n_partitions_of(topic)).collect()
+    fn unreachable(&self, what: String, timeout: Duration, source: KafkaError) -> Error {
+        Error::Unreachable { brokers: self.brokers.clone(), what, timeout, source: Box::new(source) }
     }
 
     fn n_partitions_of(&self, topic: &str) -> Result<Option<usize>, Error> {
-        let unreachable = |source: KafkaError| Error::Unreachable {
-            brokers: self.brokers.clone(),
-            what: format!("describe {topic}"),
-            timeout: REQUEST_TIMEOUT,
-            source: Box::new(source),
-        };
+        let unreachable = |source| self.unreachable(format!("describe {topic}"), REQUEST_TIMEOUT, source);
         let metadata = self.consumer.fetch_metadata(Some(topic), REQUEST_TIMEOUT).map_err(unreachable)?;
         let found = metadata.topics().iter().find(|found| found.name() == topic);
         Ok(found.filter(|found| found.error().is_none()).map(|found| found.partitions().len()))
+    }
+}
+
+impl Ends for Watermarks {
+    fn ends(&self, partitions: &[(&str, i32)], timeout: Duration) -> Result<Vec<i64>, Error> {
+        self.ask(partitions, timeout)
+            .map_err(|source| self.unreachable("tell how far partitions reach".to_owned(), timeout, source))
+    }
+
+    fn range(&self, topic: &str, partition: i32) -> Result<(i64, i64), Error> {
+        self.consumer.fetch_watermarks(topic, partition, REQUEST_TIMEOUT).map_err(|source| {
+            self.unreachable(format!("tell how far {topic}/{partition} reaches"), REQUEST_TIMEOUT, source)
+        })
+    }
+
+    fn n_partitions(&self, topics: &[&str]) -> Result<Vec<Option<usize>>, Error> {
+        topics.iter().map(|topic| self.n_partitions_of(topic)).collect()
     }
 }

@@ -7,6 +7,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant as Moment};
 
+use super::pace::Pace;
 use super::wall::Wall;
 use crate::event::{Instant, Span};
 
@@ -14,8 +15,8 @@ use crate::event::{Instant, Span};
 const TOLERANCE: Span = Span::SECOND;
 
 /// Shared by all who read the wall clock.
-#[derive(Debug)]
 pub struct Clock {
+    pace: Pace,
     wall: Wall,
     state: Mutex<State>,
 }
@@ -30,10 +31,10 @@ struct State {
 }
 
 impl Clock {
-    pub fn new(wall: Wall) -> Clock {
+    pub fn new(wall: Wall, pace: Pace) -> Clock {
         let now = wall.now();
-        let state = State { anchor: now, anchored: Moment::now(), latest: now, is_alarmed: false };
-        Clock { wall, state: Mutex::new(state) }
+        let state = State { anchor: now, anchored: pace.now(), latest: now, is_alarmed: false };
+        Clock { pace, wall, state: Mutex::new(state) }
     }
 
     /// The present. Never before an earlier answer.
@@ -41,25 +42,25 @@ impl Clock {
         if !self.wall.is_system() {
             return self.wall.now();
         }
-        self.state().read(self.wall.now(), Moment::now())
+        self.state().read(self.wall.now(), self.pace.now())
     }
 
     /// What the answer was at an earlier moment, about.
     pub fn at(&self, moment: Moment) -> Instant {
-        self.now() - span(moment.elapsed())
+        self.now() - span(self.pace.since(moment))
     }
 
     /// A broker stamped a record with this time: it is at least so late.
     pub fn confirm(&self, stamped: Instant) {
         if self.wall.is_system() {
-            self.state().confirm(self.wall.now(), Moment::now(), stamped);
+            self.state().confirm(self.wall.now(), self.pace.now(), stamped);
         }
     }
 
     /// A broker stamped a record with this time at `asked` or later: by then it was not later than that.
     pub fn refute(&self, asked: Moment, stamped: Instant, tolerance: Span) {
         if self.wall.is_system() && self.at(asked) > stamped + tolerance {
-            self.state().hold(Moment::now(), stamped);
+            self.state().hold(self.pace.now(), stamped);
         }
     }
 

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant as Moment};
 
-use crossbeam_channel::{Receiver, Sender, bounded, select};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::account;
 use super::epoch::{Part, Sink};
 use super::error::Error;
 use super::gate::Gate;
-use super::reading::{Reading, Workers};
+use super::reading::{ReadOrder, Workers};
 use super::record::{KEY, Token};
 use super::recovery::{Assignments, Recovered, Request};
 use super::settle::{Fate, fate};
@@ -22,7 +22,7 @@ use super::standing::Standing;
 use super::task::Opening;
 use super::tools::{Tools, Want};
 use super::worker::Order;
-use crate::kafka::{self, Assignment, Fence, Member, Outcome, Outgoing, Publisher, Reason, Stamp};
+use crate::kafka::{self, Assignment, Cluster, Fence, Membership, Outcome, Outgoing, Publishing, Reason, Stamp};
 use crate::telemetry::metrics;
 
 /// Between the starts of two epochs at least, so that what comes close together leaves together.
@@ -53,20 +53,21 @@ pub struct Inbox {
 /// The committer's hands.
 pub struct Outbox {
     pub workers: Workers,
-    pub reader: Sender<Reading>,
+    pub reader: Sender<ReadOrder>,
     pub requests: Sender<Request>,
 }
 
 /// Works until it is stopped.
-pub struct Committer {
+pub struct Committer<C: Cluster> {
+    cluster: Arc<C>,
     tools: Arc<Tools>,
     gate: Arc<Gate>,
-    member: Arc<Member>,
+    member: Arc<C::Member>,
     inbox: Inbox,
     outbox: Outbox,
     assignments: Assignments,
-    standing: Standing,
-    publisher: Option<Publisher>,
+    standing: Standing<C>,
+    publisher: Option<C::Publisher>,
     /// Of the present assignment, while there is one.
     stamp: Option<Stamp>,
     shards: BTreeMap<i32, Owned>,
@@ -98,19 +99,21 @@ struct Owned {
     begin: Vec<i64>,
 }
 
-impl Committer {
+impl<C: Cluster> Committer<C> {
     /// To be used by the calling thread.
     pub fn new(
+        cluster: Arc<C>,
         tools: Arc<Tools>,
         gate: Arc<Gate>,
-        member: Arc<Member>,
+        member: Arc<C::Member>,
         inbox: Inbox,
         outbox: Outbox,
         assignments: Assignments,
-    ) -> Result<Committer, Error> {
-        let standing = Standing::open(&tools.settings, tools.n_partitions)?;
-        let now = Moment::now();
+    ) -> Result<Committer<C>, Error> {
+        let standing = Standing::open(Arc::clone(&cluster), &tools)?;
+        let now = tools.pace.now();
         Ok(Committer {
+            cluster,
             tools,
             gate,
             member,
@@ -147,7 +150,7 @@ impl Committer {
 
     /// Waits for something to do, and takes in everything that was said.
     fn listen(&mut self) -> Result<(), Error> {
-        let now = Moment::now();
+        let now = self.tools.pace.now();
         let ready = if self.want.is_some() || !self.queue.is_empty() || self.stopping.is_some() {
             (self.sealed + EPOCH_INTERVAL).max(self.next_try)
         } else {
@@ -155,14 +158,8 @@ impl Committer {
         };
         // Until it may commit, another want changes nothing; without one, it is what it waits for.
         let wait = ready.saturating_duration_since(now).min(PATIENCE);
-        let (notices, wants) = (self.inbox.notices.clone(), self.inbox.wants.clone());
-        let recovered = self.inbox.recovered.clone();
-        select! {
-            recv(notices) -> notice => if let Ok(notice) = notice { self.notice(notice)?; },
-            recv(recovered) -> shard => if let Ok(shard) = shard { self.recovered(shard); },
-            recv(wants) -> want => if let Ok(want) = want { self.want = self.want.max(Some(want)); },
-            default(wait) => {}
-        }
+        let Inbox { notices, wants, recovered } = &self.inbox;
+        self.tools.pace.wait_for_any(&[notices, wants, recovered], wait);
         while let Ok(notice) = self.inbox.notices.try_recv() {
             self.notice(notice)?;
         }
@@ -191,7 +188,7 @@ impl Committer {
         if self.stamp.is_none() || self.gate.is_closed() || (is_sealed && self.queue.is_empty()) {
             return Ok(true);
         }
-        if Moment::now() >= deadline {
+        if self.tools.pace.now() >= deadline {
             return Err(Error::ShutdownTimeout(self.tools.settings.shutdown_timeout));
         }
         Ok(false)
@@ -244,10 +241,10 @@ impl Committer {
     /// Lets worker and reader forget a shard.
     fn close(&self, shard: i32) {
         self.outbox.workers.send(shard, Order::Close(shard));
-        self.tell_reader(Reading::Stop(shard));
+        self.tell_reader(ReadOrder::Stop(shard));
     }
 
-    fn tell_reader(&self, order: Reading) {
+    fn tell_reader(&self, order: ReadOrder) {
         // A reader that has ended has said why.
         drop(self.outbox.reader.send(order));
         self.tools.wake_reader();
@@ -273,7 +270,7 @@ impl Committer {
         let reading = self.n_readings;
         let opening = Opening { reading, partition, stamp, shard, chain, starts: starts.clone(), folding, asked };
         self.outbox.workers.send(partition, Order::Open(Box::new(opening)));
-        self.tell_reader(Reading::Start { reading, partition, starts });
+        self.tell_reader(ReadOrder::Start { reading, partition, starts });
     }
 
     /// One step of committing, if any may be taken.
@@ -282,10 +279,10 @@ impl Committer {
         let gate = Arc::clone(&self.gate);
         let Some(_pass) = gate.enter() else { return Ok(()) };
         // The group has moved on, and the next assignment is on its way.
-        if Moment::now() < self.next_try || self.member.stamp() != stamp {
+        if self.tools.pace.now() < self.next_try || self.member.stamp() != stamp {
             return Ok(());
         }
-        if self.publisher.as_ref().is_none_or(Publisher::is_spent) && !self.renew()? {
+        if self.publisher.as_ref().is_none_or(Publishing::is_spent) && !self.renew()? {
             return Ok(());
         }
         if (self.is_unverified || self.is_doubtful) && !self.settle(&stamp)? {
@@ -304,8 +301,7 @@ impl Committer {
     fn renew(&mut self) -> Result<bool, Error> {
         // Two producers of one id fence each other.
         self.publisher = None;
-        let settings = &self.tools.settings.kafka;
-        match Publisher::open(settings, &settings.transactional_id(), OPEN_TIMEOUT) {
+        match self.cluster.open_publisher(&self.tools.author.transactional_id, OPEN_TIMEOUT) {
             Ok(publisher) => {
                 self.publisher = Some(publisher);
                 Ok(true)
@@ -327,7 +323,7 @@ impl Committer {
     fn back_off(&mut self) {
         let backoff = BACKOFF_MIN * 2u32.pow(self.n_failed.min(10));
         self.n_failed += 1;
-        self.next_try = Moment::now() + backoff.min(BACKOFF_MAX);
+        self.next_try = self.tools.pace.now() + backoff.min(BACKOFF_MAX);
     }
 
     fn fenced(&mut self) -> Result<(), Error> {
@@ -428,16 +424,18 @@ impl Committer {
     /// Asks every worker for what there is, when it is time.
     fn seal(&mut self) -> Result<(), Error> {
         let is_last = self.stopping.is_some();
-        if !is_last && (self.want.is_none() || self.sealed.elapsed() < EPOCH_INTERVAL) {
+        if !is_last && (self.want.is_none() || self.tools.pace.since(self.sealed) < EPOCH_INTERVAL) {
             return Ok(());
         }
         self.want = None;
-        self.sealed = Moment::now();
+        self.sealed = self.tools.pace.now();
         self.tools.rearm_nudge();
         let (reply, parts) = bounded(self.outbox.workers.0.len());
         self.outbox.workers.send_all(|| Order::Seal { is_last, reply: reply.clone() });
         drop(reply);
-        for part in parts.iter().flatten() {
+        let pace = self.tools.pace.clone();
+        let replies = std::iter::from_fn(|| pace.next(&parts));
+        for part in replies.flatten() {
             // What was made by a shard that is not ours now is nobody's.
             let Some(owned) = self.shards.get_mut(&part.shard).filter(|owned| owned.is_working) else { continue };
             owned.token = Some(part.token.clone());
@@ -458,7 +456,7 @@ impl Committer {
     fn publish(&mut self, epoch: Vec<Part>, stamp: &Stamp) -> Result<(), Error> {
         assert!(epoch.iter().all(|part| part.stamp == *stamp), "a part is sent only under the stamp that it bears");
         let publisher = self.publisher.as_mut().expect("a turn begins with a producer");
-        let (tools, started) = (&self.tools, Moment::now());
+        let (tools, started) = (&self.tools, self.tools.pace.now());
         let records: Vec<Vec<u8>> = epoch.iter().map(|part| shard_record(tools, &self.shards, part)).collect();
         let outgoing = epoch.iter().zip(&records).flat_map(|(part, record)| outgoing(tools, part, record));
         let topics = || tools.topics.iter().map(String::as_str);
@@ -466,8 +464,8 @@ impl Committer {
             .iter()
             .flat_map(|part| topics().zip(part.next()).map(|(topic, &next)| (topic, part.shard, next)))
             .collect();
-        let outcome = publisher.publish(outgoing, &offsets, &Fence { member: &self.member, stamp });
-        let took = started.elapsed();
+        let outcome = publisher.publish(outgoing, &offsets, &Fence { member: &*self.member, stamp });
+        let took = tools.pace.since(started);
         match outcome {
             Outcome::Committed => {
                 metrics::EPOCHS.increment(["committed"], 1);

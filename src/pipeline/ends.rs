@@ -5,18 +5,18 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::thread::Thread;
 use std::time::{Duration, Instant as Moment};
 
+use super::pace::Waker;
+
 /// The latest answers for all partitions of all inputs.
-#[derive(Debug)]
 pub struct Ends {
     base: Moment,
     n_partitions: usize,
     slots: Vec<Slot>,
     owned: Mutex<Vec<i32>>,
     is_demanded: AtomicBool,
-    poller: OnceLock<Thread>,
+    poller: OnceLock<Waker>,
 }
 
 #[derive(Debug)]
@@ -28,10 +28,11 @@ struct Slot {
 }
 
 impl Ends {
-    pub fn new(n_inputs: usize, n_partitions: usize) -> Ends {
+    /// `base` is the present.
+    pub fn new(n_inputs: usize, n_partitions: usize, base: Moment) -> Ends {
         let slot = |_| Slot { high: AtomicI64::new(i64::MAX), asked: AtomicU64::new(0) };
         Ends {
-            base: Moment::now(),
+            base,
             n_partitions,
             slots: (0..n_inputs * n_partitions).map(slot).collect(),
             owned: Mutex::default(),
@@ -69,7 +70,7 @@ impl Ends {
         if !self.is_demanded.swap(true, Ordering::AcqRel)
             && let Some(poller) = self.poller.get()
         {
-            poller.unpark();
+            poller.wake();
         }
     }
 
@@ -82,9 +83,9 @@ impl Ends {
         self.is_demanded.swap(false, Ordering::AcqRel)
     }
 
-    /// The calling thread is the one that asks.
-    pub fn poll_from_here(&self) {
-        self.poller.get_or_init(std::thread::current);
+    /// Whom to wake when an answer is wanted.
+    pub fn poll_from(&self, poller: Waker) {
+        self.poller.get_or_init(|| poller);
     }
 
     /// Whose ends are of interest.
@@ -107,7 +108,7 @@ mod tests {
 
     #[test]
     fn an_end_is_reached_as_of_the_question_that_told_it() {
-        let ends = Ends::new(2, 3);
+        let ends = Ends::new(2, 3, Moment::now());
         assert_eq!(ends.reached(1, 2, i64::MAX - 1), None);
         let asked = Moment::now();
         ends.told(1, 2, 10, asked);

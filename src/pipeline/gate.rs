@@ -1,10 +1,17 @@
 //! When transactional calls may run: between an assignment and the next revoke, and one at a time.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::pace::Pace;
+
+/// In a simulation, how often who closes it looks whether somebody is still inside.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Opened by an assignment, closed by a revoke.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Gate {
+    pace: Pace,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -18,10 +25,13 @@ struct State {
 }
 
 /// Somebody is inside; dropped when they leave.
-#[derive(Debug)]
 pub struct Pass<'a>(&'a Gate);
 
 impl Gate {
+    pub fn new(pace: Pace) -> Gate {
+        Gate { pace, ..Gate::default() }
+    }
+
     /// Lets one in, if it is open.
     pub fn enter(&self) -> Option<Pass<'_>> {
         let mut state = self.state();
@@ -48,7 +58,14 @@ impl Gate {
         state.is_open = false;
         state.n_closed += 1;
         while state.is_busy {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = match &self.pace {
+                Pace::Machine => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Pace::Simulated(_) => {
+                    drop(state);
+                    self.pace.park(LOOK_AGAIN);
+                    self.state()
+                }
+            };
         }
     }
 

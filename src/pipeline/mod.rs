@@ -18,6 +18,7 @@ mod gate;
 mod loss;
 mod merge;
 pub mod message;
+pub mod pace;
 mod placement;
 mod reading;
 mod record;
@@ -37,8 +38,9 @@ mod worker;
 mod writer;
 
 pub use error::Error;
+pub use pace::Pace;
 pub use placement::Placement;
-pub use run::run;
+pub use run::{run, run_in};
 pub use settings::{Input, Output, Settings};
 pub use status::{Phase, Status};
 pub use stop::Stop;

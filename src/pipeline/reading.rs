@@ -1,7 +1,7 @@
 //! The thread that reads the inputs, and the one that asks how far they reach.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant as Moment};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
@@ -9,7 +9,7 @@ use super::error::Error;
 use super::stop::Stop;
 use super::tools::Tools;
 use super::worker::Order;
-use crate::kafka::{Intake, Isolation, Watermarks};
+use crate::kafka::{self, Cluster, Isolation, Reading as _};
 
 /// How long the reader waits when there was nothing; it is woken earlier when something comes.
 const WAIT: Duration = Duration::from_millis(10);
@@ -20,7 +20,7 @@ const COUNT_INTERVAL: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the reader is told.
-pub enum Reading {
+pub enum ReadOrder {
     Start { reading: u64, partition: i32, starts: Vec<i64> },
     Stop(i32),
 }
@@ -43,56 +43,62 @@ impl Workers {
 }
 
 /// Reads what it is told to and hands batches to the workers, until `stop`.
-pub fn read(tools: &Tools, workers: &Workers, orders: &Receiver<Reading>, stop: &Stop) -> Result<(), Error> {
-    let mut intake = Intake::open(&tools.settings.kafka, Isolation::Committed, &tools.topics, tools.n_partitions)?;
+pub fn read<C: Cluster>(
+    cluster: &C,
+    tools: &Tools,
+    workers: &Workers,
+    orders: &Receiver<ReadOrder>,
+    stop: &Stop,
+) -> Result<(), Error> {
+    let mut intake = cluster.open_intake(Isolation::Committed, &tools.topics, tools.n_partitions)?;
     tools.read_from_here();
     while !stop.is_requested() {
         loop {
             match orders.try_recv() {
-                Ok(Reading::Start { reading, partition, starts }) => intake.start(reading, partition, &starts)?,
-                Ok(Reading::Stop(partition)) => intake.stop(partition)?,
+                Ok(ReadOrder::Start { reading, partition, starts }) => intake.start(reading, partition, &starts)?,
+                Ok(ReadOrder::Stop(partition)) => intake.stop(partition)?,
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return Ok(()),
             }
         }
         let any = intake.read(tools.quota_bytes(), &mut |batch| workers.send(batch.partition, Order::Batch(batch)))?;
         if !any {
-            intake.wait(WAIT);
+            tools.pace.park(WAIT);
         }
     }
     Ok(())
 }
 
 /// Asks for the ends of the inputs as often as they are needed, until `stop`.
-pub fn watch_ends(tools: &Arc<Tools>, workers: &Workers, stop: &Stop) -> Result<(), Error> {
-    let watermarks = Watermarks::open(&tools.settings.kafka, Isolation::Uncommitted)?;
+pub fn watch_ends<C: Cluster>(cluster: &C, tools: &Arc<Tools>, workers: &Workers, stop: &Stop) -> Result<(), Error> {
+    let watermarks = cluster.open_watermarks(Isolation::Uncommitted)?;
     let interval = (tools.end_age_max() / 3).clamp(Duration::from_millis(15), Duration::from_millis(500));
-    tools.ends.poll_from_here();
-    let mut counted = Moment::now();
+    tools.ends.poll_from(tools.pace.waker());
+    let mut counted = tools.pace.now();
     while !stop.is_requested() {
         let is_demanded = tools.ends.take_demand();
         ask(tools, &watermarks)?;
         if is_demanded {
             workers.send_all(|| Order::Look);
         }
-        if counted.elapsed() >= COUNT_INTERVAL {
+        if tools.pace.since(counted) >= COUNT_INTERVAL {
             check_counts(tools, &watermarks)?;
-            counted = Moment::now();
+            counted = tools.pace.now();
         }
-        std::thread::park_timeout(DEMAND_INTERVAL);
-        let rested = Moment::now();
-        while !tools.ends.is_demanded() && rested.elapsed() < interval && !stop.is_requested() {
-            std::thread::park_timeout(interval);
+        tools.pace.park(DEMAND_INTERVAL);
+        let rested = tools.pace.now();
+        while !tools.ends.is_demanded() && tools.pace.since(rested) < interval && !stop.is_requested() {
+            tools.pace.park(interval);
         }
     }
     Ok(())
 }
 
-fn ask(tools: &Tools, watermarks: &Watermarks) -> Result<(), Error> {
+fn ask(tools: &Tools, watermarks: &impl kafka::Ends) -> Result<(), Error> {
     let owned = tools.ends.owned();
     let inputs = || tools.topics.iter().enumerate().flat_map(|(i, topic)| owned.iter().map(move |&p| (i, topic, p)));
     let question: Vec<(&str, i32)> = inputs().map(|(_, topic, partition)| (topic.as_str(), partition)).collect();
-    let asked = Moment::now();
+    let asked = tools.pace.now();
     let answer = match watermarks.ends(&question, REQUEST_TIMEOUT) {
         Ok(answer) => answer,
         Err(error) => {
@@ -111,7 +117,7 @@ fn ask(tools: &Tools, watermarks: &Watermarks) -> Result<(), Error> {
 }
 
 /// More partitions would change where a customer's events go.
-fn check_counts(tools: &Tools, watermarks: &Watermarks) -> Result<(), Error> {
+fn check_counts(tools: &Tools, watermarks: &impl kafka::Ends) -> Result<(), Error> {
     let topics: Vec<&str> = tools.topics.iter().map(String::as_str).collect();
     let counts = match watermarks.n_partitions(&topics) {
         Ok(counts) => counts,

@@ -18,7 +18,7 @@ use super::standing::{Entry, Standing, decode};
 use super::task::{Chain, Folding};
 use super::tools::Tools;
 use crate::engine::{self, Place, Shard};
-use crate::kafka::Stamp;
+use crate::kafka::{Cluster, Stamp};
 
 /// A shard to bring back.
 #[derive(Debug, Clone)]
@@ -48,14 +48,15 @@ pub struct Recovered {
 pub type Assignments = Arc<AtomicU64>;
 
 /// Serves requests until there are no more.
-pub fn run(
+pub fn run<C: Cluster>(
+    cluster: &Arc<C>,
     tools: &Tools,
     requests: &Receiver<Request>,
     assignments: &Assignments,
     answers: &Sender<Recovered>,
 ) -> Result<(), Error> {
-    let mut standing = Standing::open(&tools.settings, tools.n_partitions)?;
-    for request in requests {
+    let mut standing = Standing::open(Arc::clone(cluster), tools)?;
+    while let Some(request) = tools.pace.next(requests) {
         let is_cancelled = || assignments.load(Ordering::Acquire) != request.assignment;
         if let Some(recovered) = recover(tools, &mut standing, &request, &is_cancelled)? {
             // A committer that does not listen any more has ended.
@@ -65,13 +66,13 @@ pub fn run(
     Ok(())
 }
 
-fn recover(
+fn recover<C: Cluster>(
     tools: &Tools,
-    standing: &mut Standing,
+    standing: &mut Standing<C>,
     request: &Request,
     is_cancelled: &dyn Fn() -> bool,
 ) -> Result<Option<Recovered>, Error> {
-    let asked = Moment::now();
+    let asked = tools.pace.now();
     let partition = request.partition;
     let mut restoring = Restoring::new(tools, standing.topic(), partition);
     let Some(mark) = standing.read(partition, 0, is_cancelled, &mut |entry| restoring.entry(&entry))? else {
@@ -158,14 +159,19 @@ fn check_rules(tools: &Tools, shard: i32, record: &ShardRecord) -> Result<(), Er
     Err(Error::RulesChanged { shard, recorded: record.rules.clone(), loaded: tools.plan.version.to_string() })
 }
 
-fn first_start(tools: &Tools, standing: &Standing, partition: i32) -> Result<Chain, Error> {
+fn first_start<C: Cluster>(tools: &Tools, standing: &Standing<C>, partition: i32) -> Result<Chain, Error> {
     let lows: Result<Vec<i64>, Error> =
         tools.topics.iter().map(|topic| Ok(standing.range(topic, partition)?.0)).collect();
     Ok(Chain { lineage: Token::random()?, epoch: 0, token: None, begin: lows? })
 }
 
 /// From where to fold, and how far, after making sure that everything in between is there.
-fn resume(tools: &Tools, standing: &Standing, partition: i32, record: ShardRecord) -> Result<(Chain, Folding), Error> {
+fn resume<C: Cluster>(
+    tools: &Tools,
+    standing: &Standing<C>,
+    partition: i32,
+    record: ShardRecord,
+) -> Result<(Chain, Folding), Error> {
     let clock = record.clock();
     let (mut begin, mut until) = (Vec::new(), Vec::new());
     for (input, topic) in tools.topics.iter().enumerate() {

@@ -10,7 +10,6 @@
 //! | `committer` | transactions |
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant as Moment};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -19,6 +18,7 @@ use super::board::Board;
 use super::committer::{Committer, Inbox, Notice, Outbox};
 use super::error::Error;
 use super::gate::Gate;
+use super::pace::{Handle, Pace};
 use super::reading::{self, Workers};
 use super::recovery::{self, Assignments};
 use super::settings::Settings;
@@ -26,7 +26,7 @@ use super::status::{Phase, Status};
 use super::stop::Stop;
 use super::tools::Tools;
 use super::worker::Worker;
-use crate::kafka::{Member, Rebalance, Topics};
+use crate::kafka::{Brokers, Cluster, Membership, Rebalance, Topics};
 use crate::rules::Plan;
 use crate::telemetry::metrics;
 
@@ -40,12 +40,25 @@ const END_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Works until `stop` is requested, then finishes the last epoch and leaves the group; or until something fails.
 pub fn run(settings: Settings, plan: Arc<Plan>, status: &Arc<Status>, stop: &Stop) -> Result<(), Error> {
+    let cluster = Arc::new(Brokers(settings.kafka.clone()));
+    run_in(cluster, Pace::Machine, settings, plan, status, stop)
+}
+
+/// As [`run`], in a world of one's own.
+pub fn run_in<C: Cluster>(
+    cluster: Arc<C>,
+    pace: Pace,
+    settings: Settings,
+    plan: Arc<Plan>,
+    status: &Arc<Status>,
+    stop: &Stop,
+) -> Result<(), Error> {
     status.set_phase(Phase::Starting);
     status.set_plan(Arc::clone(&plan));
     status.beat();
     metrics::RULES_INFO.set([&plan.version], 1.0);
-    let outcome = check_topics(&settings).and_then(|topics| {
-        let instance = Instance::start(settings, plan, status, &topics)?;
+    let outcome = check_topics(&*cluster, &settings).and_then(|topics| {
+        let instance = Instance::start(cluster, pace, settings, plan, status, &topics)?;
         instance.work(stop)
     });
     match &outcome {
@@ -59,8 +72,8 @@ pub fn run(settings: Settings, plan: Arc<Plan>, status: &Arc<Status>, stop: &Sto
 }
 
 /// The topics, when they are as they must be.
-fn check_topics(settings: &Settings) -> Result<Topics, Error> {
-    let topics = Topics::look(&settings.kafka, &settings.requirements())?;
+fn check_topics(cluster: &impl Cluster, settings: &Settings) -> Result<Topics, Error> {
+    let topics = cluster.look(&settings.requirements())?;
     for finding in topics.findings.iter().filter(|finding| finding.is_warning) {
         tracing::warn!("{finding}");
     }
@@ -69,16 +82,16 @@ fn check_topics(settings: &Settings) -> Result<Topics, Error> {
 }
 
 /// The threads of an instance.
-struct Instance {
+struct Instance<C: Cluster> {
     tools: Arc<Tools>,
     board: Arc<Board>,
-    member: Arc<Member>,
+    member: Arc<C::Member>,
     notices: Sender<Notice>,
     assignments: Assignments,
     /// Ends the threads that read.
     no_more_input: Stop,
     ended: Receiver<Ended>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<Handle>,
 }
 
 /// A thread's last word.
@@ -89,8 +102,9 @@ struct Ended {
 
 /// Starts threads that report their end.
 struct Starter {
+    pace: Pace,
     ended: Sender<Ended>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<Handle>,
 }
 
 impl Starter {
@@ -100,7 +114,8 @@ impl Starter {
         work: impl FnOnce() -> Result<(), Error> + Send + 'static,
     ) -> Result<(), Error> {
         let (name, ended) = (name.into(), self.ended.clone());
-        let thread = std::thread::Builder::new().name(name.clone()).spawn(move || {
+        let of_thread = name.clone();
+        let thread = self.pace.spawn(&of_thread, move || {
             let outcome = work();
             // Nobody listens any more when the instance has ended already.
             drop(ended.send(Ended { name, outcome }));
@@ -110,41 +125,53 @@ impl Starter {
     }
 }
 
-impl Instance {
-    fn start(settings: Settings, plan: Arc<Plan>, status: &Arc<Status>, topics: &Topics) -> Result<Instance, Error> {
+impl<C: Cluster> Instance<C> {
+    fn start(
+        cluster: Arc<C>,
+        pace: Pace,
+        settings: Settings,
+        plan: Arc<Plan>,
+        status: &Arc<Status>,
+        topics: &Topics,
+    ) -> Result<Instance<C>, Error> {
         let (want_sender, wants) = bounded(16);
-        let tools = Arc::new(Tools::new(settings, plan, topics, want_sender));
+        let tools = Arc::new(Tools::new(pace.clone(), settings, plan, topics, want_sender));
         let board = Arc::new(Board::new(Arc::clone(status)));
         let (ended_sender, ended) = unbounded();
-        let mut starter = Starter { ended: ended_sender, threads: Vec::new() };
+        let mut starter = Starter { pace: pace.clone(), ended: ended_sender, threads: Vec::new() };
         let no_more_input = Stop::default();
 
         let workers = start_workers(&mut starter, &tools, &board)?;
         let (reader_sender, reader_orders) = unbounded();
         {
-            let (tools, workers, stop) = (Arc::clone(&tools), workers.clone(), no_more_input.clone());
-            starter.start("reader", move || reading::read(&tools, &workers, &reader_orders, &stop))?;
+            let (cluster, tools) = (Arc::clone(&cluster), Arc::clone(&tools));
+            let (workers, stop) = (workers.clone(), no_more_input.clone());
+            starter.start("reader", move || reading::read(&*cluster, &tools, &workers, &reader_orders, &stop))?;
         }
         {
-            let (tools, workers, stop) = (Arc::clone(&tools), workers.clone(), no_more_input.clone());
-            starter.start("ends", move || reading::watch_ends(&tools, &workers, &stop))?;
+            let (cluster, tools) = (Arc::clone(&cluster), Arc::clone(&tools));
+            let (workers, stop) = (workers.clone(), no_more_input.clone());
+            starter.start("ends", move || reading::watch_ends(&*cluster, &tools, &workers, &stop))?;
         }
         let assignments = Assignments::default();
         let (request_sender, requests) = unbounded();
         let (recovered_sender, recovered) = unbounded();
         {
-            let (tools, assignments) = (Arc::clone(&tools), Arc::clone(&assignments));
-            starter.start("recovery", move || recovery::run(&tools, &requests, &assignments, &recovered_sender))?;
+            let (cluster, tools, assignments) = (Arc::clone(&cluster), Arc::clone(&tools), Arc::clone(&assignments));
+            starter.start("recovery", move || {
+                recovery::run(&cluster, &tools, &requests, &assignments, &recovered_sender)
+            })?;
         }
         let (notices, notice_receiver) = unbounded();
-        let gate = Arc::new(Gate::default());
-        let member = join(&tools, &gate, notices.clone())?;
+        let gate = Arc::new(Gate::new(pace));
+        let member = join(&*cluster, &tools, &gate, notices.clone())?;
         {
             let (tools, member, assignments) = (Arc::clone(&tools), Arc::clone(&member), Arc::clone(&assignments));
             let inbox = Inbox { notices: notice_receiver, wants, recovered };
             let outbox = Outbox { workers, reader: reader_sender, requests: request_sender };
-            starter
-                .start("committer", move || Committer::new(tools, gate, member, inbox, outbox, assignments)?.run())?;
+            starter.start("committer", move || {
+                Committer::new(cluster, tools, gate, member, inbox, outbox, assignments)?.run()
+            })?;
         }
         let threads = starter.threads;
         Ok(Instance { tools, board, member, notices, assignments, no_more_input, ended, threads })
@@ -162,14 +189,15 @@ impl Instance {
     }
 
     fn take_part(&self, stop: &Stop) -> Result<(), Error> {
-        let mut told = Moment::now();
+        let pace = &self.tools.pace;
+        let mut told = pace.now();
         while !stop.is_requested() {
             self.member.poll(POLL)?;
             if let Ok(ended) = self.ended.try_recv() {
                 return self.first_failure(ended);
             }
-            if told.elapsed() >= TELL_INTERVAL {
-                told = Moment::now();
+            if pace.since(told) >= TELL_INTERVAL {
+                told = pace.now();
                 self.board.tell(self.tools.n_owned(), &self.tools);
             }
         }
@@ -179,10 +207,11 @@ impl Instance {
     /// A thread has ended although nobody asked it to. One that has nothing left to do, because another failed, may say so
     /// first.
     fn first_failure(&self, mut ended: Ended) -> Result<(), Error> {
-        let deadline = Moment::now() + END_TIMEOUT;
+        let pace = &self.tools.pace;
+        let deadline = pace.now() + END_TIMEOUT;
         loop {
             ended.outcome?;
-            let next = self.ended.recv_deadline(deadline);
+            let next = pace.receive(&self.ended, deadline.saturating_duration_since(pace.now()));
             assert!(next.is_ok(), "{} ended although nobody told it to", ended.name);
             ended = next.expect("it was just looked at");
         }
@@ -191,22 +220,23 @@ impl Instance {
     /// Finishes the last epoch (unless something failed), leaves the group, and ends all threads, in bounded time.
     fn finish(self, timeout: Duration, is_clean: bool) -> Result<(), Error> {
         let Instance { tools, board, member, notices, assignments, no_more_input, ended, threads } = self;
+        let pace = tools.pace.clone();
         board.status().set_phase(Phase::Stopping);
         no_more_input.request();
         tools.wake_reader();
         tools.ends.demand();
         assignments.fetch_add(u64::from(!is_clean), std::sync::atomic::Ordering::AcqRel);
-        let deadline = Moment::now() + if is_clean { timeout } else { Duration::ZERO };
+        let deadline = pace.now() + if is_clean { timeout } else { Duration::ZERO };
         // A committer that has failed does not listen.
         drop(notices.send(Notice::Stop(deadline)));
-        let mut outcome = if is_clean { wait_for_committer(&member, &board, &ended, deadline) } else { Ok(()) };
+        let mut outcome = if is_clean { wait_for_committer(&pace, &*member, &board, &ended, deadline) } else { Ok(()) };
         member.leave(LEAVE_TIMEOUT);
         drop((member, notices, tools));
         assignments.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
-        let deadline = Moment::now() + END_TIMEOUT;
+        let deadline = pace.now() + END_TIMEOUT;
         for thread in &threads {
-            while !thread.is_finished() && Moment::now() < deadline {
-                if let Ok(last) = ended.recv_deadline(deadline) {
+            while !thread.is_finished() && pace.now() < deadline {
+                if let Ok(last) = pace.receive(&ended, deadline.saturating_duration_since(pace.now())) {
                     outcome = outcome.and(if is_clean { last.outcome } else { Ok(()) });
                 }
             }
@@ -219,9 +249,15 @@ impl Instance {
 }
 
 /// The membership is kept alive until the last epoch is finished.
-fn wait_for_committer(member: &Member, board: &Board, ended: &Receiver<Ended>, deadline: Moment) -> Result<(), Error> {
+fn wait_for_committer(
+    pace: &Pace,
+    member: &impl Membership,
+    board: &Board,
+    ended: &Receiver<Ended>,
+    deadline: Moment,
+) -> Result<(), Error> {
     // A little longer than the committer itself has, whose error says more.
-    while Moment::now() < deadline + POLL * 4 {
+    while pace.now() < deadline + POLL * 4 {
         member.poll(Duration::from_millis(5))?;
         board.status().beat();
         while let Ok(Ended { name, outcome }) = ended.try_recv() {
@@ -246,11 +282,16 @@ fn start_workers(starter: &mut Starter, tools: &Arc<Tools>, board: &Arc<Board>) 
 }
 
 /// A revoke is answered only when no transaction runs; an assignment says how often the gate was closed by then.
-fn join(tools: &Tools, gate: &Arc<Gate>, notices: Sender<Notice>) -> Result<Arc<Member>, Error> {
+fn join<C: Cluster>(
+    cluster: &C,
+    tools: &Tools,
+    gate: &Arc<Gate>,
+    notices: Sender<Notice>,
+) -> Result<Arc<C::Member>, Error> {
     let gate = Arc::clone(gate);
     let listener = move |rebalance: Rebalance| match rebalance {
         Rebalance::Assigned(assignment) => drop(notices.send(Notice::Assigned(assignment, gate.n_closed()))),
         Rebalance::Revoked => gate.close(),
     };
-    Ok(Member::join(&tools.settings.kafka, &tools.topics, Box::new(listener))?)
+    Ok(cluster.join(&tools.topics, Box::new(listener))?)
 }

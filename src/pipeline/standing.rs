@@ -6,12 +6,14 @@
 //! aborted by taking over the id that its shard record names.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant as Moment};
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::error::Error;
+use super::pace::Pace;
 use super::record::{KEY, ShardRecord};
-use super::settings::Settings;
-use crate::kafka::{self, Intake, Isolation, Watermarks, abort_transaction_of};
+use super::tools::Tools;
+use crate::kafka::{Cluster, Ends, Isolation, Reading};
 
 /// A marker may take so long before anybody is taken for dead.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -21,13 +23,16 @@ const POLL_INTERVAL: Duration = Duration::from_millis(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A reader of the standing topic.
-pub struct Standing {
-    kafka: kafka::Settings,
+pub struct Standing<C: Cluster> {
+    cluster: Arc<C>,
+    pace: Pace,
+    /// Under which we publish ourselves.
+    transactional_id: String,
     topic: String,
     n_partitions: usize,
-    committed: Intake,
-    high: Watermarks,
-    stable: Watermarks,
+    committed: C::Intake,
+    high: C::Watermarks,
+    stable: C::Watermarks,
     n_readings: u64,
 }
 
@@ -43,16 +48,17 @@ pub struct Entry<'a> {
     pub value: Option<&'a [u8]>,
 }
 
-impl Standing {
+impl<C: Cluster> Standing<C> {
     /// To be used by the calling thread.
-    pub fn open(settings: &Settings, n_partitions: usize) -> Result<Standing, Error> {
-        let topic = settings.output.standing.clone();
-        let kafka = settings.kafka.clone();
-        let committed = Intake::open(&kafka, Isolation::Committed, std::slice::from_ref(&topic), n_partitions)?;
+    pub fn open(cluster: Arc<C>, tools: &Tools) -> Result<Standing<C>, Error> {
+        let (topic, n_partitions) = (tools.settings.output.standing.clone(), tools.n_partitions);
+        let committed = cluster.open_intake(Isolation::Committed, std::slice::from_ref(&topic), n_partitions)?;
         Ok(Standing {
-            high: Watermarks::open(&kafka, Isolation::Uncommitted)?,
-            stable: Watermarks::open(&kafka, Isolation::Committed)?,
-            kafka,
+            high: cluster.open_watermarks(Isolation::Uncommitted)?,
+            stable: cluster.open_watermarks(Isolation::Committed)?,
+            cluster,
+            pace: tools.pace.clone(),
+            transactional_id: tools.author.transactional_id.clone(),
             topic,
             n_partitions,
             committed,
@@ -78,7 +84,7 @@ impl Standing {
         let (low, _) = self.high.range(&self.topic, partition)?;
         self.n_readings += 1;
         self.committed.start(self.n_readings, partition, &[from.max(low)])?;
-        let outcome = read_until(&mut self.committed, mark, is_cancelled, each);
+        let outcome = read_until(&self.pace, &mut self.committed, mark, is_cancelled, each);
         self.committed.stop(partition)?;
         Ok(outcome?.then_some(mark))
     }
@@ -110,13 +116,13 @@ impl Standing {
         Ok(self.high.range(topic, partition)?)
     }
 
-    fn ask(&self, watermarks: &Watermarks, partition: i32, is_cancelled: IsCancelled<'_>) -> Option<i64> {
+    fn ask(&self, watermarks: &impl Ends, partition: i32, is_cancelled: IsCancelled<'_>) -> Option<i64> {
         while !is_cancelled() {
             match watermarks.ends(&[(&self.topic, partition)], REQUEST_TIMEOUT) {
                 Ok(ends) => return ends.first().copied(),
                 Err(error) => {
                     tracing::warn!("{}/{partition} does not tell where it ends: {error}", self.topic);
-                    std::thread::park_timeout(Duration::from_millis(200));
+                    self.pace.park(Duration::from_millis(200));
                 }
             }
         }
@@ -124,7 +130,7 @@ impl Standing {
     }
 
     fn wait_until_decided(&self, partition: i32, mark: i64, is_cancelled: IsCancelled<'_>) -> Result<bool, Error> {
-        let started = Moment::now();
+        let started = self.pace.now();
         let mut next_look = PATIENCE;
         let mut taken_over = BTreeSet::new();
         loop {
@@ -132,18 +138,19 @@ impl Standing {
             if stable >= mark {
                 return Ok(true);
             }
-            if started.elapsed() >= next_look {
+            if self.pace.since(started) >= next_look {
                 next_look += LOOK_INTERVAL;
                 tracing::info!("{}/{partition}: a transaction is open since offset {stable}", self.topic);
                 for id in self.undecided(partition, stable, mark, is_cancelled)? {
                     // Ours was aborted when our own producer started.
-                    if id != self.kafka.transactional_id() && taken_over.insert(id.clone()) {
+                    if id != self.transactional_id && taken_over.insert(id.clone()) {
                         tracing::warn!("{}/{partition}: aborting the open transaction of `{id}`", self.topic);
-                        abort_transaction_of(&self.kafka, &id, REQUEST_TIMEOUT)?;
+                        // Taking the id over aborts it; nothing is published under it.
+                        drop(self.cluster.open_publisher(&id, REQUEST_TIMEOUT)?);
                     }
                 }
             }
-            std::thread::park_timeout(POLL_INTERVAL);
+            self.pace.park(POLL_INTERVAL);
         }
     }
 
@@ -156,10 +163,10 @@ impl Standing {
         is_cancelled: IsCancelled<'_>,
     ) -> Result<BTreeSet<String>, Error> {
         let topics = std::slice::from_ref(&self.topic);
-        let mut uncommitted = Intake::open(&self.kafka, Isolation::Uncommitted, topics, self.n_partitions)?;
+        let mut uncommitted = self.cluster.open_intake(Isolation::Uncommitted, topics, self.n_partitions)?;
         uncommitted.start(0, partition, &[stable])?;
         let mut ids = BTreeSet::new();
-        read_until(&mut uncommitted, mark, is_cancelled, &mut |entry| {
+        read_until(&self.pace, &mut uncommitted, mark, is_cancelled, &mut |entry| {
             if entry.key == KEY {
                 ids.insert(decode(&self.topic, partition, &entry)?.transactional_id);
             }
@@ -182,7 +189,8 @@ pub fn decode(topic: &str, partition: i32, entry: &Entry<'_>) -> Result<ShardRec
 
 /// Hands over all records below the mark; false when it was cancelled.
 fn read_until(
-    intake: &mut Intake,
+    pace: &Pace,
+    intake: &mut impl Reading,
     mark: i64,
     is_cancelled: IsCancelled<'_>,
     each: &mut dyn FnMut(Entry<'_>) -> Result<(), Error>,
@@ -204,7 +212,7 @@ fn read_until(
         })?;
         std::mem::replace(&mut outcome, Ok(()))?;
         if !any {
-            intake.wait(POLL_INTERVAL);
+            pace.park(POLL_INTERVAL);
         }
     }
     Ok(true)

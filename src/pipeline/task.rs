@@ -126,7 +126,7 @@ impl Task {
             writer: Writer { messages, partition, bytes_max },
             draft: Draft::new(&tools.budget),
             changes: Vec::new(),
-            sealed: Moment::now(),
+            sealed: tools.pace.now(),
             held: None,
             is_left_behind: vec![false; tools.topics.len()],
             has_dues: false,
@@ -163,7 +163,7 @@ impl Task {
         }
         let pause = self.take_records(tools, tally)?;
         if self.folding.is_some() {
-            return Ok(if self.finish_folding() || pause == Pause::Turn { Step::Busy } else { Step::Idle });
+            return Ok(if self.finish_folding(tools) || pause == Pause::Turn { Step::Busy } else { Step::Idle });
         }
         self.pass_time(tools)?;
         if self.draft.is_piece_full() {
@@ -186,7 +186,7 @@ impl Task {
             is_left_behind: &self.is_left_behind,
             age_max: tools.end_age_max(),
             wall: tools.clock.now(),
-            now: Moment::now(),
+            now: tools.pace.now(),
             failure: None,
         };
         let (pause, n_done) = self.merge.run(TURN_RECORDS, &mut turn);
@@ -210,7 +210,7 @@ impl Task {
         match self.held {
             Some((held, since)) if held == input => {
                 let limit = Duration::from_millis(tools.settings.max_hold.0.max(0) as u64);
-                if since.elapsed() > limit {
+                if tools.pace.since(since) > limit {
                     tracing::error!(
                         "{}/{} has held up the other topics for {}: it is left behind, and its events may be late",
                         tools.topics[input],
@@ -221,12 +221,12 @@ impl Task {
                     self.held = None;
                 }
             }
-            _ => self.held = Some((input, Moment::now())),
+            _ => self.held = Some((input, tools.pace.now())),
         }
     }
 
     /// Folds no more when all that was folded before is folded again, and is live then.
-    fn finish_folding(&mut self) -> bool {
+    fn finish_folding(&mut self, tools: &Tools) -> bool {
         let next = self.merge.next();
         let is_done = self
             .folding
@@ -234,7 +234,7 @@ impl Task {
             .is_some_and(|folding| next.iter().zip(&folding.until).all(|(next, until)| next >= until));
         if is_done && let Some(folding) = self.folding.take() {
             self.shard.arm(folding.clock.unwrap_or(Instant(i64::MIN)));
-            let took = self.asked.elapsed();
+            let took = tools.pace.since(self.asked);
             crate::telemetry::metrics::RESTORE.record([], took.as_secs_f64());
             tracing::info!(
                 "shard {} is back after {} ms: {} customers, epoch {}",
@@ -266,14 +266,14 @@ impl Task {
         (0..self.merge.n_inputs()).all(|input| {
             let reached =
                 self.merge.idle(input).and_then(|position| tools.ends.reached(input, self.partition, position));
-            reached.is_some_and(|asked| asked.elapsed() <= age_max)
+            reached.is_some_and(|asked| tools.pace.since(asked) <= age_max)
         })
     }
 
     fn say_what_waits(&self, tools: &Tools) {
         if !self.draft.is_empty() {
             tools.nudge(Want::Output);
-        } else if self.sealed.elapsed() >= PROGRESS_INTERVAL && self.merge.next() != self.sealed_next {
+        } else if tools.pace.since(self.sealed) >= PROGRESS_INTERVAL && self.merge.next() != self.sealed_next {
             tools.nudge(Want::Progress);
         }
     }
@@ -286,7 +286,7 @@ impl Task {
     /// Seals what there is into a part of the next epoch. Offsets alone are worth one only now and then, or at the end.
     pub fn seal(&mut self, tools: &Tools, is_last: bool) -> Result<Option<Part>, Error> {
         let next = self.merge.next();
-        let is_time = is_last || self.sealed.elapsed() >= PROGRESS_INTERVAL;
+        let is_time = is_last || tools.pace.since(self.sealed) >= PROGRESS_INTERVAL;
         if self.folding.is_some() || (self.draft.is_empty() && !(is_time && next != self.sealed_next)) {
             return Ok(None);
         }
@@ -294,7 +294,7 @@ impl Task {
         let token = Token::random()?;
         self.chain.epoch += 1;
         self.sealed_next = next;
-        self.sealed = Moment::now();
+        self.sealed = tools.pace.now();
         Ok(Some(Part {
             shard: self.partition,
             stamp: self.stamp.clone(),

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::thread::Thread;
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
@@ -10,6 +9,7 @@ use crossbeam_channel::Sender;
 use super::clock::Clock;
 use super::ends::Ends;
 use super::epoch::Budget;
+use super::pace::{Pace, Waker};
 use super::record::Author;
 use super::settings::Settings;
 use crate::event::{Decoder, Span};
@@ -25,6 +25,7 @@ const SHARE_BYTES_MIN: usize = 512 << 10;
 
 /// Shared through an `Arc`.
 pub struct Tools {
+    pub pace: Pace,
     pub settings: Settings,
     pub plan: Arc<Plan>,
     /// The input topics in their order.
@@ -39,7 +40,7 @@ pub struct Tools {
     epoch_bytes: AtomicUsize,
     /// `usize::MAX` before the first assignment.
     n_owned: AtomicUsize,
-    reader: OnceLock<Thread>,
+    reader: OnceLock<Waker>,
     nudge: Nudge,
 }
 
@@ -64,7 +65,7 @@ fn owned((name, id): (&String, &String)) -> (String, String) {
 
 impl Tools {
     /// `committer` is told when there is something to commit.
-    pub fn new(settings: Settings, plan: Arc<Plan>, looked: &Topics, committer: Sender<Want>) -> Tools {
+    pub fn new(pace: Pace, settings: Settings, plan: Arc<Plan>, looked: &Topics, committer: Sender<Want>) -> Tools {
         let n_partitions = looked.n_partitions;
         let topics = settings.topics();
         let author = Author {
@@ -77,13 +78,14 @@ impl Tools {
             topics,
             author,
             decoder: Decoder::new(&plan.schema),
-            clock: Clock::new(settings.wall.clone()),
-            ends: Ends::new(settings.inputs.len(), n_partitions),
+            clock: Clock::new(settings.wall.clone(), pace.clone()),
+            ends: Ends::new(settings.inputs.len(), n_partitions, pace.now()),
             budget: Arc::default(),
             epoch_bytes: AtomicUsize::new(EPOCH_BYTES_MAX.min(settings.buffer_bytes)),
             n_owned: AtomicUsize::new(usize::MAX),
             reader: OnceLock::new(),
             nudge: Nudge { has_output: AtomicBool::new(false), has_progress: AtomicBool::new(false), committer },
+            pace,
             settings,
             plan,
             n_partitions,
@@ -148,13 +150,13 @@ impl Tools {
 
     /// The calling thread is the one that reads.
     pub fn read_from_here(&self) {
-        self.reader.get_or_init(std::thread::current);
+        self.reader.get_or_init(|| self.pace.waker());
     }
 
     /// Records were used up: there may be room for more.
     pub fn wake_reader(&self) {
         if let Some(reader) = self.reader.get() {
-            reader.unpark();
+            reader.wake();
         }
     }
 

@@ -46,15 +46,15 @@ pub struct Worker {
 
 impl Worker {
     pub fn new(tools: Arc<Tools>, board: Arc<Board>, orders: Receiver<Order>) -> Worker {
-        let tally = Tally::new(&tools.plan);
-        Worker { tools, board, orders, tasks: BTreeMap::new(), tally, reported: Moment::now() }
+        let (tally, reported) = (Tally::new(&tools.plan), tools.pace.now());
+        Worker { tools, board, orders, tasks: BTreeMap::new(), tally, reported }
     }
 
     pub fn run(mut self) -> Result<(), Error> {
         let mut is_busy = false;
         loop {
             let wait = if is_busy { Duration::ZERO } else { TICK };
-            match self.orders.recv_timeout(wait) {
+            match self.tools.pace.receive(&self.orders, wait) {
                 Ok(order) => self.obey(order)?,
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
@@ -67,7 +67,7 @@ impl Worker {
                 is_busy |= task.step(&self.tools, &mut self.tally)? == Step::Busy;
             }
             self.tally.tell_progress(self.board.status());
-            if self.reported.elapsed() >= REPORT_INTERVAL {
+            if self.tools.pace.since(self.reported) >= REPORT_INTERVAL {
                 self.report();
             }
         }
@@ -108,7 +108,7 @@ impl Worker {
     }
 
     fn report(&mut self) {
-        self.reported = Moment::now();
+        self.reported = self.tools.pace.now();
         self.tally.tell(&self.tools.plan, self.board.status());
         for task in self.tasks.values() {
             self.board.put(task.report(), &self.tools);

@@ -24,6 +24,8 @@ pub mod verdict;
 
 pub mod reading;
 
+pub mod words;
+
 pub mod cost;
 pub mod shown;
 

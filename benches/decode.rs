@@ -71,6 +71,7 @@ fn write_messages() {
         effective_at: Instant(1_770_023_564_001),
         cause: Cause::Event,
         evidence: vec![Evidence { comparison: ComparisonId(0), value: "30d1ms".into(), holds: true }; 2],
+        reason: None,
         standing: [Some(SegmentId(1)), None].into(),
     };
     let origin = Origin::Record { topic: "purchases", partition: 3, offset: 1_234_567, event_id: Some("e-1234567") };
@@ -247,5 +248,6 @@ fn plan() -> Plan {
         scores: vec![],
         comparisons: vec![Comparison { text: r#"purchase.since_last() > duration("30d")"#.into(), test }],
         dimensions: vec![dimension("activity", &["active", "dormant"]), dimension("spend", &["low", "high"])],
+        reasons: false,
     }
 }

@@ -48,6 +48,13 @@ fn the_terminal_view() {
 }
 
 #[test]
+fn plain_words() {
+    check(&["13047", "-c", RULES, YEAR, "--plain", "--history"], expect_file!["explain/plain.txt"]);
+    check(&["18283", "-c", RULES, YEAR, "--plain", "--at", "1300000000000"], expect_file!["explain/plain-early.txt"]);
+    check(&["13047", "-c", RULES, YEAR, "--plain", "--json"], expect_file!["explain/plain-and-json.txt"]);
+}
+
+#[test]
 fn who_is_not_there() {
     check(&["17851", "-c", RULES, YEAR], expect_file!["explain/nobody.txt"]);
     let too_early = ["13047", "-c", RULES, YEAR, "--at", "2010-12-01T08:30:00Z"];

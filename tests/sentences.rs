@@ -6,11 +6,11 @@ mod generate;
 use std::sync::Arc;
 
 use dormouse::config::rules;
-use dormouse::engine::{Explanation, Shard};
+use dormouse::engine::{Change, Explanation, Progress, Shard};
 use dormouse::event::{Decoder, Format, Instant, Span};
 use dormouse::rules::Plan;
 use dormouse::rules::words::Words;
-use expect_test::expect_file;
+use expect_test::{expect, expect_file};
 
 /// 2026-06-15T12:00:00Z, a Monday.
 const AT: Instant = Instant(1_781_524_800_000);
@@ -201,69 +201,70 @@ fn sums_of_several() {
     expect_file!["sentences/sums.txt"].assert_eq(&sentences(&conditions, &[BUSY, QUIET]));
 }
 
+const FILTERS: [(&str, &str); 57] = [
+    ("purchase", r#"category == "garden""#),
+    ("purchase", r#"category != "garden""#),
+    ("purchase", r#"!(category == "garden")"#),
+    ("purchase", r#"category in ["garden", "home", "pets"]"#),
+    ("purchase", r#"category == """#),
+    ("purchase", r#"coupon != """#),
+    ("purchase", r#"!(coupon != "")"#),
+    ("purchase", r#"coupon == "XMAS""#),
+    ("purchase", r#"coupon.startsWith("XM")"#),
+    ("purchase", r#"!category.contains("gar")"#),
+    ("purchase", r#"brand == "Acme""#),
+    ("purchase", r#"brand.endsWith("me")"#),
+    ("purchase", r#"product == "22423""#),
+    ("purchase", r#"channel == "app""#),
+    ("purchase", r#"country in ["DE", "AT"]"#),
+    ("purchase", r#"device == "phone, old""#),
+    ("purchase", r#"amount >= 50"#),
+    ("purchase", r#"order_amount < 50"#),
+    ("purchase", r#"quantity > 1"#),
+    ("purchase", r#"quantity in [1, 2]"#),
+    ("purchase", r#"discount > 0"#),
+    ("purchase", r#"!(discount > 0)"#),
+    ("purchase", r#"discount >= 5"#),
+    ("purchase", r#"category == "garden" && coupon != """#),
+    ("purchase", r#"category == "garden" || coupon != """#),
+    ("purchase", r#"weekday >= 6 && (category == "garden" || brand == "Acme")"#),
+    ("purchase", r#"category == "garden" || (month == 12 && hour < 12)"#),
+    ("purchase", r#"!(category == "garden" || coupon != "")"#),
+    ("purchase", r#"!(category == "garden" && coupon != "")"#),
+    ("purchase", r#"!(category == "a" && brand == "b" && channel == "c")"#),
+    ("purchase", r#"month == 12"#),
+    ("purchase", r#"month in [11, 12]"#),
+    ("purchase", r#"month >= 10"#),
+    ("purchase", r#"!(month >= 3)"#),
+    ("purchase", r#"weekday >= 6"#),
+    ("purchase", r#"weekday < 6"#),
+    ("purchase", r#"weekday in [1, 3]"#),
+    ("purchase", r#"hour >= 18"#),
+    ("purchase", r#"hour < 6"#),
+    ("purchase", r#"hour >= 9 && hour < 17"#),
+    ("purchase", r#"hour in [8, 9, 20]"#),
+    ("purchase", r#"date == "12-24""#),
+    ("purchase", r#"date >= "12-01" && date <= "12-24""#),
+    ("purchase", r#"date in ["12-24", "12-31"]"#),
+    ("purchase", r#"date != "02-29""#),
+    ("purchase", r#"true"#),
+    ("search", r#"query == "Garden Hose""#),
+    ("search", r#"query.contains("hose")"#),
+    ("search", r#"!query.startsWith("a")"#),
+    ("search", r#"query in ["a", "b, c"]"#),
+    ("feedback", r#"rating >= 4"#),
+    ("feedback", r#"amount < 3"#),
+    ("cart_add", r#"attributes.gift"#),
+    ("cart_add", r#"attributes.gift == false"#),
+    ("cart_add", r#"attributes.gift_level >= 3"#),
+    ("cart_add", r#"attributes.color == "red""#),
+    ("game", r#"amount >= 10"#),
+];
+
 #[test]
 fn filters() {
-    let of = [
-        ("purchase", r#"category == "garden""#),
-        ("purchase", r#"category != "garden""#),
-        ("purchase", r#"!(category == "garden")"#),
-        ("purchase", r#"category in ["garden", "home", "pets"]"#),
-        ("purchase", r#"category == """#),
-        ("purchase", r#"coupon != """#),
-        ("purchase", r#"!(coupon != "")"#),
-        ("purchase", r#"coupon == "XMAS""#),
-        ("purchase", r#"coupon.startsWith("XM")"#),
-        ("purchase", r#"!category.contains("gar")"#),
-        ("purchase", r#"brand == "Acme""#),
-        ("purchase", r#"brand.endsWith("me")"#),
-        ("purchase", r#"product == "22423""#),
-        ("purchase", r#"channel == "app""#),
-        ("purchase", r#"country in ["DE", "AT"]"#),
-        ("purchase", r#"device == "phone, old""#),
-        ("purchase", r#"amount >= 50"#),
-        ("purchase", r#"order_amount < 50"#),
-        ("purchase", r#"quantity > 1"#),
-        ("purchase", r#"quantity in [1, 2]"#),
-        ("purchase", r#"discount > 0"#),
-        ("purchase", r#"!(discount > 0)"#),
-        ("purchase", r#"discount >= 5"#),
-        ("purchase", r#"category == "garden" && coupon != """#),
-        ("purchase", r#"category == "garden" || coupon != """#),
-        ("purchase", r#"weekday >= 6 && (category == "garden" || brand == "Acme")"#),
-        ("purchase", r#"category == "garden" || (month == 12 && hour < 12)"#),
-        ("purchase", r#"!(category == "garden" || coupon != "")"#),
-        ("purchase", r#"!(category == "garden" && coupon != "")"#),
-        ("purchase", r#"!(category == "a" && brand == "b" && channel == "c")"#),
-        ("purchase", r#"month == 12"#),
-        ("purchase", r#"month in [11, 12]"#),
-        ("purchase", r#"month >= 10"#),
-        ("purchase", r#"!(month >= 3)"#),
-        ("purchase", r#"weekday >= 6"#),
-        ("purchase", r#"weekday < 6"#),
-        ("purchase", r#"weekday in [1, 3]"#),
-        ("purchase", r#"hour >= 18"#),
-        ("purchase", r#"hour < 6"#),
-        ("purchase", r#"hour >= 9 && hour < 17"#),
-        ("purchase", r#"hour in [8, 9, 20]"#),
-        ("purchase", r#"date == "12-24""#),
-        ("purchase", r#"date >= "12-01" && date <= "12-24""#),
-        ("purchase", r#"date in ["12-24", "12-31"]"#),
-        ("purchase", r#"date != "02-29""#),
-        ("purchase", r#"true"#),
-        ("search", r#"query == "Garden Hose""#),
-        ("search", r#"query.contains("hose")"#),
-        ("search", r#"!query.startsWith("a")"#),
-        ("search", r#"query in ["a", "b, c"]"#),
-        ("feedback", r#"rating >= 4"#),
-        ("feedback", r#"amount < 3"#),
-        ("cart_add", r#"attributes.gift"#),
-        ("cart_add", r#"attributes.gift == false"#),
-        ("cart_add", r#"attributes.gift_level >= 3"#),
-        ("cart_add", r#"attributes.color == "red""#),
-        ("game", r#"amount >= 10"#),
-    ];
     let conditions: Vec<String> =
-        of.iter().map(|(kind, filter)| format!("{kind}.where({filter}).count() >= 1")).collect();
+        FILTERS.iter().map(|(kind, filter)| format!("{kind}.where({filter}).count() >= 1")).collect();
     let conditions: Vec<&str> = conditions.iter().map(String::as_str).collect();
     expect_file!["sentences/filters.txt"].assert_eq(&sentences(&conditions, &[BUSY, QUIET]));
 }
@@ -333,4 +334,125 @@ fn generated_rules_give_sentences_without_flaws() {
         }
     }
     assert!(n_sentences > 2_000, "only {n_sentences} sentences");
+}
+
+fn replayed(case: &generate::Case, reasons: bool) -> (Arc<Plan>, Vec<Change>) {
+    let mut plan = rules::load_text("segments.toml", &case.rules).expect("generated rules are right").plan;
+    plan.reasons = reasons;
+    let plan = Arc::new(plan);
+    let decoder = Decoder::new(&plan.schema);
+    let mut shard = Shard::new(plan.clone());
+    let mut changes = Vec::new();
+    let mut latest = Instant(0);
+    for line in case.files.iter().flat_map(|file| file.lines()) {
+        let Ok(event) = decoder.decode(Format::Json, line.as_bytes(), None) else { continue };
+        latest = latest.max(event.time);
+        shard.apply(&event, latest - Span(case.grace), &mut changes);
+    }
+    while shard.advance(latest + Span(400 * Span::DAY.0), 100, &mut changes) == Progress::More {}
+    (plan, changes)
+}
+
+#[test]
+fn reasons_are_beside_the_changes() {
+    let mut n_reasons = 0;
+    for seed in 0..150 {
+        let case = generate::case(seed);
+        let (_, without) = replayed(&case, false);
+        let (plan, with) = replayed(&case, true);
+        assert_eq!(without.len(), with.len(), "seed {seed}");
+        for (without, with) in without.iter().zip(&with) {
+            let reason = with.reason.as_deref().expect("each change has its reason");
+            let name = &plan.dimension(with.dimension).name;
+            assert_eq!(flaw(reason), None, "seed {seed}: {name}: {reason}");
+            assert_eq!(*without, Change { reason: None, ..with.clone() }, "seed {seed}");
+            n_reasons += 1;
+        }
+    }
+    assert!(n_reasons > 3_000, "only {n_reasons} reasons");
+}
+
+/// One customer's changes with their reasons, a line each.
+fn reasons(rules: &str, events: &[&str], until: &str) -> String {
+    let text = format!("timezone = \"Europe/Berlin\"\ncurrency = \"EUR\"\n[changes]\nreason = true\n{rules}");
+    let loaded = rules::load_text("segments.toml", &text).unwrap_or_else(|errors| panic!("{errors:#?}"));
+    let plan = Arc::new(loaded.plan);
+    let decoder = Decoder::new(&plan.schema);
+    let mut shard = Shard::new(plan.clone());
+    let mut changes = Vec::new();
+    for line in events {
+        let event = decoder.decode(Format::Json, line.as_bytes(), None).expect("an event");
+        shard.apply(&event, event.time - Span(5_000), &mut changes);
+    }
+    shard.advance(Instant::parse(until).expect("a time"), usize::MAX, &mut changes);
+    let line = |change: &Change| {
+        let name = |segment| match plan.segment_name(change.dimension, segment) {
+            "" => "none",
+            name => name,
+        };
+        let dimension = &plan.dimension(change.dimension).name;
+        let reason = change.reason.as_deref().expect("reasons are asked for");
+        format!("{} {dimension}: {} → {}: {reason}\n", change.effective_at, name(change.from), name(change.to))
+    };
+    changes.iter().map(line).collect()
+}
+
+const BOUGHT: &[&str] = &[
+    r#"{"kind":"purchase","customer_id":"c","time":"2026-01-03T09:12:44.120Z","amount":300}"#,
+    r#"{"kind":"purchase","customer_id":"c","time":"2026-01-05T09:00:00Z","amount":800}"#,
+    r#"{"kind":"refund","customer_id":"c","time":"2026-01-06T09:00:00Z","amount":800}"#,
+];
+
+#[test]
+fn a_reason_is_what_turned() {
+    let rules = r#"
+[[dimension]]
+name = "activity"
+[[dimension.segment]]
+name = "active"
+when = 'purchase.count("30d") >= 1'
+[[dimension.segment]]
+name = "dormant"
+when = 'purchase.count() >= 1 && purchase.since_last() >= duration("30d")'
+"#;
+    expect![[r#"
+        2026-01-03T09:12:44.120Z activity: none → active: 1 purchase in the last 30 days
+        2026-02-04T09:00:00.000Z activity: active → dormant: No purchase for 30 days (last: 5 January)
+    "#]]
+    .assert_eq(&reasons(rules, BOUGHT, "2026-03-01T00:00:00Z"));
+    let rules = r#"
+[[dimension]]
+name = "spend"
+[[dimension.segment]]
+name = "high"
+label = "High"
+when = 'purchase.sum("90d") - refund.sum("90d") >= 1000'
+stay = 'purchase.sum("90d") - refund.sum("90d") >= 750'
+min_stay = "7d"
+cooldown = "60d"
+[[dimension.segment]]
+name = "rest"
+when = 'true'
+[[dimension]]
+name = "care"
+[[dimension.segment]]
+name = "call"
+when = 'segment.spend == "rest" && refund.count() >= 1'
+"#;
+    expect![[r#"
+        2026-01-03T09:12:44.120Z spend: none → rest: Applies to everyone
+        2026-01-05T09:00:00.000Z spend: rest → high: Purchases less refunds worth 1,100 EUR in the last 90 days
+        2026-01-12T09:00:00.000Z spend: high → rest: Purchases less refunds worth only 300 EUR in the last 90 days, after the least stay of 7 days in High
+        2026-01-12T09:00:00.000Z care: none → call: In segment rest of spend
+    "#]].assert_eq(&reasons(rules, BOUGHT, "2026-06-01T00:00:00Z"));
+}
+
+#[test]
+fn reasons_do_not_make_other_rules() {
+    let version = |text: &str| rules::load_text("segments.toml", text).expect("right rules").plan.version;
+    let plain = rules_of(&["true"]);
+    assert_eq!(version(&plain), version(&format!("{plain}\n[changes]\nreason = true\n")));
+    let wrong = rules::load_text("segments.toml", &format!("{plain}\n[changes]\nreasons = 1\n"));
+    let errors = wrong.expect_err("there is no such setting");
+    assert!(errors.iter().any(|error| error.title.contains("has no setting `reasons`")), "{errors:?}");
 }

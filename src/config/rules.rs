@@ -99,14 +99,15 @@ fn at_most(n_max: usize, mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
 
 /// Everything that the file says.
 fn declare(reader: &mut Reader, root: &Table<'_>) -> Declared {
-    reader.only(root, &["timezone", "currency", "kind", "rates", "score", "dimension"]);
+    reader.only(root, &["timezone", "currency", "kind", "rates", "score", "dimension", "changes"]);
     let zone = settings::zone(reader, root);
     let currency = settings::currency(reader, root);
     let rates = settings::rates(reader, root, &currency);
     let kinds = settings::kinds(reader, root);
     let scores = scores(reader, root);
     let dimensions = dimensions(reader, root);
-    Declared { zone, currency, rates, kinds, scores, dimensions }
+    let reasons = settings::reasons(reader, root);
+    Declared { zone, currency, rates, kinds, scores, dimensions, reasons }
 }
 
 fn scores(reader: &mut Reader, root: &Table<'_>) -> Vec<Score> {

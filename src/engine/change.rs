@@ -18,6 +18,8 @@ pub struct Change {
     pub cause: Cause,
     /// The comparisons that the deciding condition read.
     pub evidence: Vec<Evidence>,
+    /// Why, in a sentence for people; only where the rules ask for it.
+    pub reason: Option<Box<str>>,
     /// The standing in every dimension right after this change, indexed by dimension.
     pub standing: Box<[Option<SegmentId>]>,
 }

@@ -196,6 +196,7 @@ fn move_to(
         effective_at: at,
         cause,
         evidence,
+        reason: None,
         standing: view.customer.standpoints.iter().map(|standpoint| standpoint.segment()).collect(),
     });
 }

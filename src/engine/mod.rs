@@ -12,6 +12,7 @@ mod filter;
 mod fold;
 mod intern;
 mod judge;
+mod reason;
 mod shard;
 mod varint;
 mod wheel;

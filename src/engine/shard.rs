@@ -19,6 +19,7 @@ use super::facts::view::{Scratch, View};
 use super::fold::Folder;
 use super::intern::Interner;
 use super::judge::{self, Occasion, Terms};
+use super::reason::{Before, Reasons};
 use super::varint::Reader;
 use super::wheel::{Links, Records, Wheel};
 use crate::event::{Event, Instant};
@@ -68,6 +69,8 @@ pub struct Shard {
     /// The customer who is open, and what they are worked on with.
     open: Customer,
     scratch: Scratch,
+    /// Only when the rules ask for reasons.
+    reasons: Option<Reasons>,
     entry: Entry,
     encoded: Vec<u8>,
     popped: Vec<u32>,
@@ -91,6 +94,7 @@ impl Shard {
             sizes,
             open: Customer::default(),
             scratch: Scratch::new(&plan),
+            reasons: plan.reasons.then(|| Reasons::new(&plan)),
             entry: Entry::default(),
             encoded: Vec::new(),
             popped: Vec::new(),
@@ -155,6 +159,7 @@ impl Shard {
             true => Occasion { at, cause: Cause::LateEvent, touched: DimensionSet::ALL, due: record.due },
             false => Occasion { at, cause: Cause::Event, touched, due: record.due },
         };
+        record.judged = record.latest;
         record.latest = at;
         self.judge_open(&mut record, occasion, out);
         while record.due <= self.clock {
@@ -272,7 +277,11 @@ impl Shard {
         let standing = self.open.standing(&self.plan, &self.terms.cooldowns);
         let first = (!self.open.first.is_never()).then_some(self.open.first);
         let latest = now.latest;
+        // What is foretold has reasons, whether the rules ask for them or not.
+        let reasons = self.reasons.take();
+        self.reasons = Some(Reasons::new(&self.plan));
         let dimensions = assessed.into_iter().zip(self.look_ahead(now));
+        self.reasons = reasons;
         let dimensions = dimensions.map(|((bound, segments), next)| Outlook { bound, segments, next }).collect();
         Some(Explanation { at, first, latest, standing, dimensions })
     }
@@ -360,7 +369,7 @@ impl Shard {
 
     fn now_of(&self, index: u32) -> Now {
         let Record { due, latest, .. } = self.records.0[index as usize];
-        Now { due, latest }
+        Now { index, due, latest, judged: latest }
     }
 
     fn fold_open(&mut self, event: &Event, latest: Instant) -> DimensionSet {
@@ -380,12 +389,20 @@ impl Shard {
         };
         now.due = judge::judge(&mut view, &self.terms, occasion, out);
         assert!(now.due > occasion.at, "the next due is later than the judgement");
-        if out.len() > n_before {
-            now.latest = now.latest.max(occasion.at);
+        if out.len() == n_before {
+            return;
         }
+        if let Some(reasons) = &mut self.reasons {
+            let record = &self.records.0[now.index as usize];
+            let at = now.judged.max(Instant(occasion.at.0 - 1));
+            let before = Before { block: self.arena.bytes(record.block), latest: record.latest, at };
+            reasons.give(&mut view, &self.terms, before, &mut out[n_before..]);
+        }
+        now.latest = now.latest.max(occasion.at);
     }
 
     fn judge_due(&mut self, now: &mut Now, out: &mut Vec<Change>) {
+        now.judged = now.latest;
         self.judge_open(now, Occasion::elapsed(now.due), out);
     }
 
@@ -447,8 +464,11 @@ pub struct Located {
 /// What `Record` says of the open customer, while it changes.
 #[derive(Debug, Clone, Copy)]
 struct Now {
+    index: u32,
     due: Instant,
     latest: Instant,
+    /// `latest` before the judgement that is being made.
+    judged: Instant,
 }
 
 fn hash_of(customer: &str) -> u64 {

@@ -15,6 +15,8 @@ pub struct Declared {
     pub kinds: Vec<Kind>,
     pub scores: Vec<Score>,
     pub dimensions: Vec<Dimension>,
+    /// `[changes] reason`.
+    pub reasons: bool,
 }
 
 #[derive(Debug, Clone)]

@@ -45,6 +45,8 @@ pub struct Plan {
     pub scores: Vec<Score>,
     pub comparisons: Vec<Comparison>,
     pub dimensions: Vec<Dimension>,
+    /// Whether changes say why in a sentence. Takes no part in deciding, nor in `version`.
+    pub reasons: bool,
 }
 
 /// How events of a kind are kept.

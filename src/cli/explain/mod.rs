@@ -2,6 +2,7 @@
 //! where the answer comes from; the answer is the engine's, the document `pipeline::explain`'s.
 
 mod moment;
+mod plain;
 mod view;
 
 use std::num::NonZero;
@@ -24,6 +25,7 @@ const HELP: &str = "\
 Examples:
   dormouse explain c-7 -c segments.toml events.jsonl
   dormouse explain c-7 -c segments.toml orders.jsonl.zst clicks.jsonl.gz --at 2026-12-24T18:00:00Z --history
+  dormouse explain c-7 -c segments.toml events.jsonl --plain
 
 Files are read as by `dormouse replay`, and the answer is as of the latest event in them, or of --at.
 
@@ -54,6 +56,9 @@ pub struct Args {
     /// Show all changes so far too, with what decided them
     #[arg(long)]
     history: bool,
+    /// The answer in plain words, for people who do not read rules
+    #[arg(long, conflicts_with = "json")]
+    plain: bool,
     /// The answer as a JSON document
     #[arg(long)]
     json: bool,
@@ -65,7 +70,9 @@ pub fn run(args: Args) -> Exit {
         eprintln!("error: standard input (-) can be read only once");
         return Exit::Usage;
     }
-    let Some(plan) = super::rules::load(&args.config) else { return Exit::Usage };
+    let Some(mut plan) = super::rules::load(&args.config) else { return Exit::Usage };
+    // Here they are always asked for.
+    plan.reasons = true;
     let plan = Arc::new(plan);
     match replay::follow(&plan, &args.options(), &args.customer) {
         Ok(followed) => args.answer(&plan, followed),
@@ -113,7 +120,8 @@ impl Args {
             let text = serde_json::to_string_pretty(report).expect("a report is texts and numbers");
             return text + "\n";
         }
-        view::text(report, Paint { is_on: terminal::colours_stdout() })
+        let paint = Paint { is_on: terminal::colours_stdout() };
+        if self.plain { plain::text(report, paint) } else { view::text(report, paint) }
     }
 
     /// Why there is nothing to explain.

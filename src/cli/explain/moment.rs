@@ -3,6 +3,9 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::event::Span;
+use crate::rules::words::duration;
+
 /// Reads and shows times.
 pub struct Moments {
     zone: TimeZone,
@@ -20,6 +23,18 @@ impl Moments {
         let has_ms = timestamp.as_millisecond() % 1_000 != 0;
         let format = if has_ms { "%Y-%m-%d %H:%M:%S%.3f" } else { "%Y-%m-%d %H:%M:%S" };
         timestamp.to_zoned(self.zone.clone()).strftime(format).to_string()
+    }
+
+    /// `3 January 2026, 10:12`.
+    pub fn long(&self, text: &str) -> String {
+        let Ok(timestamp) = text.parse::<Timestamp>() else { return text.to_owned() };
+        timestamp.to_zoned(self.zone.clone()).strftime("%-d %B %Y, %H:%M").to_string()
+    }
+
+    /// From one to the other, in one unit: `41 days`.
+    pub fn between_in_words(&self, from: &str, to: &str) -> Option<String> {
+        let (from, to): (Timestamp, Timestamp) = (from.parse().ok()?, to.parse().ok()?);
+        Some(duration(Span(to.as_millisecond() - from.as_millisecond())))
     }
 
     /// From one to the other, its two largest units: `41d 5h`.

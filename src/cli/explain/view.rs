@@ -70,6 +70,9 @@ impl View<'_> {
         } else {
             self.row("since", "the start");
         }
+        if let Some(reason) = &dimension.reason {
+            self.row("why", reason);
+        }
         if let Some(action) = &dimension.action {
             self.row("action", action);
         }
@@ -148,11 +151,12 @@ impl View<'_> {
 
     fn next(&mut self, dimension: &Dimension) {
         match (&dimension.next, &dimension.no_change_until) {
-            (Some(NextChange { to, at, evidence }), _) => {
+            (Some(NextChange { to, at, reason, evidence, .. }), _) => {
                 let to = self.paint.tone(Tone::Change, to.as_deref().unwrap_or("none"));
                 let wait = self.moments.between(&self.report.at, at).unwrap_or_default();
                 let line = format!("{to} at {}, in {wait}, if nothing happens", self.moments.shown(at));
                 self.row("next", line);
+                self.row("", reason);
                 self.evidence(evidence);
             }
             (None, Some(until)) => {
@@ -182,6 +186,9 @@ impl View<'_> {
             };
             let line = format!("  {moment}  {name}: {from} → {to}  ({cause})");
             self.line(line);
+            if let Some(reason) = &change.reason {
+                self.row("", reason);
+            }
             self.evidence(&change.evidence);
         }
     }

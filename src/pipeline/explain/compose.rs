@@ -6,12 +6,14 @@ use super::report::{
 use crate::engine::{self, Change, Explanation, Finding, Next, Outlook, Place};
 use crate::event::Instant;
 use crate::rules::plan::{self, DimensionId, Plan, SegmentId};
-use crate::rules::reading::Reading;
+use crate::rules::reading::{self, Reading};
 use crate::rules::shown;
+use crate::rules::words::Words;
 
 /// The document about one customer, without their history.
 pub fn compose(plan: &Plan, customer: &str, explanation: &Explanation) -> Report {
     let dimensions = (0..).map(DimensionId).zip(&explanation.dimensions).zip(&explanation.standing.places);
+    let words = Words::new(plan, explanation.at);
     Report {
         customer_id: customer.to_owned(),
         at: explanation.at.to_string(),
@@ -20,7 +22,7 @@ pub fn compose(plan: &Plan, customer: &str, explanation: &Explanation) -> Report
         first_event: explanation.first.map(|first| first.to_string()),
         latest: explanation.latest.to_string(),
         sequence: explanation.standing.sequence,
-        dimensions: dimensions.map(|((id, outlook), place)| dimension(plan, id, outlook, place)).collect(),
+        dimensions: dimensions.map(|((id, outlook), place)| dimension(&words, id, outlook, place)).collect(),
         history: None,
     }
 }
@@ -39,6 +41,7 @@ pub fn history(plan: &Plan, change: &Change, origin: Option<(&str, u64)>) -> Pas
             file: origin.map(|(file, _)| file.to_owned()),
             line: origin.map(|(_, line)| line),
         },
+        reason: text(&change.reason),
         evidence: evidence(plan, change),
     }
 }
@@ -65,21 +68,27 @@ fn text(text: &Option<Box<str>>) -> Option<String> {
     text.as_ref().map(|text| text.to_string())
 }
 
-fn dimension(plan: &Plan, id: DimensionId, outlook: &Outlook, place: &Place) -> Dimension {
+fn dimension(words: &Words, id: DimensionId, outlook: &Outlook, place: &Place) -> Dimension {
+    let plan = words.plan;
     let declared = plan.dimension(id);
     let current = place.segment.map(|segment| &declared.segments[usize::from(segment.0)]);
     let segments = (0..).map(SegmentId).zip(&outlook.segments);
+    let segments: Vec<Segment> =
+        segments.map(|(of, assessed)| segment(words, (id, of), place.segment == Some(of), assessed)).collect();
     Dimension {
         dimension: declared.name.to_string(),
         segment: name(plan, id, place.segment),
         label: current.and_then(|segment| text(&segment.label)),
         action: current.and_then(|segment| text(&segment.action)),
         since: place.since.map(|since| since.to_string()),
+        reason: segments.iter().find(|segment| segment.is_current).map(|current| current.reason.clone()),
         min_stay_until: outlook.bound.and_then(moment),
-        segments: segments.map(|(of, assessed)| segment(plan, (id, of), place.segment == Some(of), assessed)).collect(),
+        segments,
         next: match &outlook.next {
             Next::Change(change) => Some(NextChange {
                 to: name(plan, id, change.to),
+                label: change.to.and_then(|to| text(&declared.segments[usize::from(to.0)].label)),
+                reason: text(&change.reason).unwrap_or_default(),
                 at: change.effective_at.to_string(),
                 evidence: evidence(plan, change),
             }),
@@ -93,11 +102,12 @@ fn dimension(plan: &Plan, id: DimensionId, outlook: &Outlook, place: &Place) -> 
 }
 
 fn segment(
-    plan: &Plan,
+    words: &Words,
     (dimension, id): (DimensionId, SegmentId),
     is_current: bool,
     assessed: &engine::Assessment,
 ) -> Segment {
+    let plan = words.plan;
     let declared = &plan.dimension(dimension).segments[usize::from(id.0)];
     let only_from = |from: &plan::From| {
         let named = from.segments.iter().map(|segment| plan.segment_name(dimension, Some(*segment)));
@@ -109,22 +119,42 @@ fn segment(
         is_current,
         holds: assessed.verdict.holds,
         until: moment(assessed.verdict.until),
+        reason: reason(words, declared, assessed),
         only_from: declared.from.as_ref().filter(|_| !assessed.is_listed).map(only_from),
         cooldown_until: assessed.cooldown_end.and_then(moment),
-        when: condition(plan, &declared.when, &assessed.when),
-        stay: declared.stay.as_ref().zip(assessed.stay.as_ref()).map(|(stay, found)| condition(plan, stay, found)),
+        when: condition(words, &declared.when, &assessed.when),
+        stay: declared.stay.as_ref().zip(assessed.stay.as_ref()).map(|(stay, found)| condition(words, stay, found)),
     }
 }
 
-fn condition(plan: &Plan, condition: &plan::Condition, found: &Finding) -> Condition {
+/// What the outcome rests on: of the one of two conditions that decides.
+fn reason(words: &Words, declared: &plan::Segment, assessed: &engine::Assessment) -> String {
+    let (condition, found) = match (&declared.stay, &assessed.stay) {
+        (Some(stay), Some(found)) if !assessed.when.verdict.holds => (stay, found),
+        _ => (&declared.when, &assessed.when),
+    };
+    let holds = |id| found.readings.iter().any(|reading| reading.comparison == id && reading.verdict.holds);
+    let mut ids = Vec::new();
+    reading::supports(condition, &holds, &mut ids);
+    let readings = found.readings.iter().filter(|reading| ids.contains(&reading.comparison));
+    match (ids.is_empty(), found.verdict.holds) {
+        (true, true) => "Applies to everyone".to_owned(),
+        (true, false) => "Applies to nobody".to_owned(),
+        (false, true) => words.sentence(readings),
+        (false, false) => words.lack(readings),
+    }
+}
+
+fn condition(words: &Words, condition: &plan::Condition, found: &Finding) -> Condition {
     Condition {
-        condition: shown::condition(plan, condition),
+        condition: shown::condition(words.plan, condition),
         holds: found.verdict.holds,
-        comparisons: found.readings.iter().map(|reading| comparison(plan, reading)).collect(),
+        comparisons: found.readings.iter().map(|reading| comparison(words, reading)).collect(),
     }
 }
 
-fn comparison(plan: &Plan, reading: &Reading) -> Comparison {
+fn comparison(words: &Words, reading: &Reading) -> Comparison {
+    let plan = words.plan;
     let features = match &reading.features[..] {
         [] | [_] => &[],
         several => several,
@@ -137,6 +167,7 @@ fn comparison(plan: &Plan, reading: &Reading) -> Comparison {
         condition: plan.comparison(reading.comparison).text.to_string(),
         value: reading.value(plan),
         holds: reading.verdict.holds,
+        text: words.sentence([reading]),
         until: moment(reading.verdict.until),
         needs: reading
             .bound(plan)

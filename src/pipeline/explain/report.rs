@@ -35,6 +35,9 @@ pub struct Dimension {
     pub action: Option<String>,
     /// `null`: in no segment from the start.
     pub since: Option<String>,
+    /// What keeps them there, in plain words; absent in no segment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// `min_stay` keeps the customer there until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_stay_until: Option<String>,
@@ -58,6 +61,8 @@ pub struct Segment {
     pub holds: bool,
     /// Until when that is certain without an event; `null`: for ever.
     pub until: Option<String>,
+    /// Why it holds or does not, in plain words, and how far it is from holding.
+    pub reason: String,
     /// It can be entered only from these (`""` is none), of which the current one is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only_from: Option<Vec<String>>,
@@ -83,6 +88,8 @@ pub struct Comparison {
     /// Of the side that has features; of both when both have.
     pub value: String,
     pub holds: bool,
+    /// What was found, in plain words.
+    pub text: String,
     /// Until when that is certain without an event; `null`: for ever.
     pub until: Option<String>,
     /// What the value is compared with, when that is a number or a duration.
@@ -111,7 +118,10 @@ pub struct FeatureValue {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextChange {
     pub to: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     pub at: String,
+    pub reason: String,
     pub evidence: Vec<Evidence>,
 }
 
@@ -125,6 +135,7 @@ pub struct PastChange {
     pub from_since: Option<String>,
     pub effective_at: String,
     pub cause: Cause,
+    pub reason: Option<String>,
     pub evidence: Vec<Evidence>,
 }
 

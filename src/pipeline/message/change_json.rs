@@ -34,6 +34,10 @@ impl Messages {
         append_time(published_at, out);
         append_cause(change.cause, origin, out);
         self.append_evidence(change, out);
+        if let Some(reason) = &change.reason {
+            out.extend_from_slice(b",\"reason\":");
+            append_text(reason, out);
+        }
         out.extend_from_slice(b",\"rules_version\":");
         out.extend_from_slice(&names.version);
         out.extend_from_slice(names.extras(change.dimension, change.to));

@@ -42,6 +42,9 @@ impl Messages {
             });
         }
         text(12, &plan.version, out);
+        if let Some(reason) = &change.reason {
+            text(16, reason, out);
+        }
         for (index, segment) in change.standing.iter().enumerate() {
             let dimension = DimensionId(index as u8);
             nested(14, out, |out| {

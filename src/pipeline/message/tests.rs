@@ -40,6 +40,7 @@ fn plan() -> Arc<Plan> {
         scores: vec![],
         comparisons: vec![Comparison { text: text.into(), test: Test::TextIn { left: left(), values: vec![] } }],
         dimensions: vec![dimension("activity", activity), dimension("sp\"end", vec![segment("low", None, None)])],
+        reasons: true,
     })
 }
 
@@ -58,6 +59,7 @@ fn change() -> Change {
         effective_at: Instant(1_770_023_564_001),
         cause: Cause::Elapsed,
         evidence: vec![Evidence { comparison: ComparisonId(0), value: "30d1ms".into(), holds: true }],
+        reason: None,
         standing: [Some(SegmentId(1)), None].into(),
     }
 }
@@ -121,8 +123,23 @@ fn the_generated_types_read_what_the_json_says() {
         action: text("wake_with_coupon"),
         standing: HashMap::from([("activity".into(), "dormant".into()), ("sp\"end".into(), String::new())]),
         label: text("Asleep"),
+        reason: None,
     };
     assert_eq!(wire::Change::decode(&out[4..]).expect("a change"), expected);
+}
+
+#[test]
+fn a_reason_is_said_where_there_is_one() {
+    let change = Change { reason: Some("No “x” for 30 days (last: 3 January)".into()), ..change() };
+    let text = json(&change, Origin::Nothing, None);
+    assert!(
+        text.contains(r#""holds":true}],"reason":"No “x” for 30 days (last: 3 January)","rules_version""#),
+        "{text}"
+    );
+    let mut out = Vec::new();
+    Messages::new(plan(), Format::Protobuf, "lineage").append_change(&change, Origin::Nothing, None, &mut out);
+    let read = wire::Change::decode(&out[..]).expect("a change");
+    assert_eq!(read.reason.as_deref(), change.reason.as_deref());
 }
 
 #[test]

@@ -47,6 +47,13 @@ pub fn pack(change: &Change, origin: Option<Origin>, payload: &mut Vec<u8>) {
         put_number(u64::from(evidence.comparison.0) << 1 | u64::from(evidence.holds), payload);
         put_text(&evidence.value, payload);
     }
+    match &change.reason {
+        Some(reason) => {
+            payload.push(1);
+            put_text(reason, payload);
+        }
+        None => payload.push(0),
+    }
     put_number(change.standing.len() as u64, payload);
     for &segment in &change.standing {
         put_segment(segment, payload);
@@ -68,10 +75,11 @@ pub fn unpack(key: &[u8], payload: &[u8]) -> (Change, Option<Origin>) {
     let (from, to) = (bytes.segment(), bytes.segment());
     let from_since = bytes.number().checked_sub(1).map(|since| Instant(since as i64));
     let evidence = (0..bytes.number()).map(|_| bytes.evidence()).collect();
+    let reason = (bytes.byte() == 1).then(|| bytes.text());
     let standing = (0..bytes.number()).map(|_| bytes.segment()).collect();
     let origin = bytes.number().checked_sub(1).map(|file| Origin { file: file as u32, line: bytes.number() });
     let change =
-        Change { customer, sequence, dimension, from, to, from_since, effective_at, cause, evidence, standing };
+        Change { customer, sequence, dimension, from, to, from_since, effective_at, cause, evidence, reason, standing };
     (change, origin)
 }
 
@@ -188,11 +196,13 @@ mod tests {
             effective_at in -2..3_i64,
             cause in prop::sample::select(CAUSES.to_vec()),
             evidence in prop::collection::vec(any_evidence(), 0..3),
+            reason in prop::option::of(".{0,9}"),
             standing in prop::collection::vec(any_segment(), 0..4),
         ) -> Change {
             Change {
                 customer: customer.into(), sequence, dimension: DimensionId(dimension), from, to,
                 from_since: from_since.map(Instant), effective_at: Instant(effective_at), cause, evidence,
+                reason: reason.map(String::into),
                 standing: standing.into(),
             }
         }

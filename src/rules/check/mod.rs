@@ -309,5 +309,6 @@ fn build(declared: &Declared, parsed: &Parsed, catalog: Catalog, scores: Scores,
         scores: scores.into_plan(),
         comparisons: catalog.comparisons,
         dimensions,
+        reasons: declared.reasons,
     }
 }

@@ -15,6 +15,7 @@ use super::plan::{Comparison, DimensionId, Linear, Plan, Relation, Test, TextOpe
 use super::reading::{Quantity, Reading};
 use crate::event::{AttributeId, Instant};
 use feature::Measured;
+pub use text::duration;
 
 /// More phrases than these make no sentence that anybody reads.
 const PHRASES_MAX: usize = 3;
@@ -22,7 +23,7 @@ const PHRASES_MAX: usize = 3;
 /// Says things about one plan's comparisons as of an instant.
 #[derive(Debug, Clone, Copy)]
 pub struct Words<'p> {
-    plan: &'p Plan,
+    pub plan: &'p Plan,
     at: Instant,
 }
 
@@ -33,9 +34,24 @@ impl<'p> Words<'p> {
 
     /// The readings as one sentence, without a full stop; empty for none.
     pub fn sentence<'r>(&self, readings: impl IntoIterator<Item = &'r Reading>) -> String {
+        self.joined(readings, |reading| self.phrase(reading))
+    }
+
+    /// The same, with what each that does not hold would need: `only 2 purchases so far (needs at least 3)`.
+    pub fn lack<'r>(&self, readings: impl IntoIterator<Item = &'r Reading>) -> String {
+        self.joined(readings, |reading| match self.needs(reading) {
+            Some(needs) if !reading.verdict.holds => format!("{} (needs {needs})", self.phrase(reading)),
+            _ => self.phrase(reading),
+        })
+    }
+
+    fn joined<'r>(
+        &self,
+        readings: impl IntoIterator<Item = &'r Reading>,
+        shown: impl Fn(&Reading) -> String,
+    ) -> String {
         let mut phrases: Vec<String> = Vec::new();
-        for reading in readings {
-            let phrase = self.phrase(reading);
+        for phrase in readings.into_iter().map(shown) {
             if !phrases.contains(&phrase) {
                 phrases.push(phrase);
             }

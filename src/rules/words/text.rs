@@ -99,8 +99,8 @@ pub(super) fn number(amount: Amount) -> String {
 const UNITS: [(&str, i64); 5] =
     [("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000), ("millisecond", 1)];
 
-/// In the largest unit of which there are two, or exactly one; what is left over is cut: `41 days`, `36 hours`.
-pub(super) fn duration(span: Span) -> String {
+/// A duration in the largest unit of which there are two, or exactly one; what is left over is cut: `41 days`, `36 hours`.
+pub fn duration(span: Span) -> String {
     let ms = span.0.unsigned_abs();
     let fits = |(_, length): &&(&str, i64)| ms >= 2 * length.unsigned_abs() || ms == length.unsigned_abs();
     let (unit, length) = UNITS.iter().find(fits).unwrap_or(&("second", 1_000));

@@ -10,6 +10,7 @@ mod account;
 mod board;
 mod clock;
 mod committer;
+pub mod desk;
 mod ends;
 mod epoch;
 mod error;

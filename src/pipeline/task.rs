@@ -6,6 +6,7 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant as Moment};
 
+use super::desk::{Answer, Topic};
 use super::epoch::{Draft, Part};
 use super::error::Error;
 use super::merge::{Judge, Merge, Pause, Taken};
@@ -304,6 +305,21 @@ impl Task {
             token,
             pieces: self.draft.take(),
         }))
+    }
+
+    /// What is known of a customer as of the shard's clock, published or not yet.
+    pub fn answer(&mut self, customer: &str, topic: Topic) -> Answer {
+        if self.folding.is_some() {
+            return Answer::Restoring;
+        }
+        let found = match topic {
+            Topic::Standing => self.shard.standing(customer).map(|standing| {
+                let standing = Box::new(standing);
+                Answer::Standing { standing, at: self.shard.clock() }
+            }),
+            Topic::Explanation => self.shard.explain(customer).map(|found| Answer::Explanation(Box::new(found))),
+        };
+        found.unwrap_or(Answer::Nobody)
     }
 
     pub fn report(&self) -> Report {

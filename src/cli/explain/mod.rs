@@ -1,6 +1,7 @@
 //! `dormouse explain`: why a customer is where they are, how far from changing, and what comes next. Arguments, and
 //! where the answer comes from; the answer is the engine's, the document `pipeline::explain`'s.
 
+mod ask;
 mod moment;
 mod plain;
 mod view;
@@ -26,8 +27,9 @@ Examples:
   dormouse explain c-7 -c segments.toml events.jsonl
   dormouse explain c-7 -c segments.toml orders.jsonl.zst clicks.jsonl.gz --at 2026-12-24T18:00:00Z --history
   dormouse explain c-7 -c segments.toml events.jsonl --plain
+  dormouse explain c-7 --url http://127.0.0.1:8080
 
-Files are read as by `dormouse replay`, and the answer is as of the latest event in them, or of --at.
+Files are read as by `dormouse replay`, and the answer is as of the latest event in them, or of --at. With --url a running instance is asked: the one that has the customer's shard.
 
 Exit codes: 0 explained, 1 nobody has that id, 2 usage or configuration, 3 the world failed.";
 
@@ -39,22 +41,25 @@ pub struct Args {
     #[arg(value_name = "CUSTOMER")]
     customer: String,
     /// The rules
-    #[arg(short, long, value_name = "SEGMENTS.TOML")]
-    config: PathBuf,
+    #[arg(short, long, value_name = "SEGMENTS.TOML", required_unless_present = "url", conflicts_with = "url")]
+    config: Option<PathBuf>,
     /// Events, a JSON object a line, plain or compressed with zstd or gzip; - is standard input
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(value_name = "FILE", required_unless_present = "url", conflicts_with = "url")]
     files: Vec<PathBuf>,
+    /// Ask a running instance instead: where its pages are
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
     /// The instant that the answer is about (RFC 3339, or milliseconds since 1970); later events are not read
-    #[arg(long, alias = "until", value_name = "TIME", value_parser = super::replay::instant)]
+    #[arg(long, alias = "until", value_name = "TIME", value_parser = super::replay::instant, conflicts_with = "url")]
     at: Option<Instant>,
     /// How far the clock stays behind the latest event
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = super::replay::span)]
     grace: Span,
     /// Sort each file by event time first
-    #[arg(long)]
+    #[arg(long, conflicts_with = "url")]
     sort: bool,
     /// Show all changes so far too, with what decided them
-    #[arg(long)]
+    #[arg(long, conflicts_with = "url")]
     history: bool,
     /// The answer in plain words, for people who do not read rules
     #[arg(long, conflicts_with = "json")]
@@ -66,11 +71,12 @@ pub struct Args {
 
 /// Explains the customer.
 pub fn run(args: Args) -> Exit {
+    let Some(config) = &args.config else { return args.ask() };
     if args.files.iter().filter(|file| source::is_standard_input(file)).count() > 1 {
         eprintln!("error: standard input (-) can be read only once");
         return Exit::Usage;
     }
-    let Some(mut plan) = super::rules::load(&args.config) else { return Exit::Usage };
+    let Some(mut plan) = super::rules::load(config) else { return Exit::Usage };
     // Here they are always asked for.
     plan.reasons = true;
     let plan = Arc::new(plan);
@@ -95,6 +101,17 @@ impl Args {
             is_sorted_first: self.sort,
             sort_bytes_max: SORT_BYTES_MAX,
             n_bytes_read: Arc::new(AtomicU64::new(0)),
+        }
+    }
+
+    /// A running instance, which clap has seen to be named when there is no file.
+    fn ask(&self) -> Exit {
+        match ask::explanation(self.url.as_deref().unwrap_or_default(), &self.customer) {
+            Ok(report) => output::write(&self.shown(&report), Exit::Fine),
+            Err(failure) => {
+                eprintln!("error: {failure}");
+                if matches!(failure, ask::Failure::Nobody(_)) { Exit::Findings } else { Exit::World }
+            }
         }
     }
 

@@ -1,9 +1,10 @@
 //! From what the engine found to the document.
 
 use super::report::{
-    Cause, Comparison, Condition, Dimension, Evidence, FeatureValue, Needs, NextChange, PastChange, Report, Segment,
+    self, Cause, Comparison, Condition, Dimension, Evidence, FeatureValue, Needs, NextChange, PastChange, Report,
+    Segment,
 };
-use crate::engine::{self, Change, Explanation, Finding, Next, Outlook, Place};
+use crate::engine::{self, Change, Explanation, Finding, Next, Outlook, Place, Standing};
 use crate::event::Instant;
 use crate::rules::plan::{self, DimensionId, Plan, SegmentId};
 use crate::rules::reading::{self, Reading};
@@ -24,6 +25,35 @@ pub fn compose(plan: &Plan, customer: &str, explanation: &Explanation) -> Report
         sequence: explanation.standing.sequence,
         dimensions: dimensions.map(|((id, outlook), place)| dimension(&words, id, outlook, place)).collect(),
         history: None,
+    }
+}
+
+/// Where a customer is, as of a shard's clock.
+pub fn customer(
+    plan: &Plan,
+    customer: &str,
+    standing: &Standing,
+    at: Instant,
+    partition: Option<i32>,
+) -> report::Customer {
+    let places = (0..).map(DimensionId).zip(&standing.places).map(|(id, place)| {
+        let declared = plan.dimension(id);
+        let segment = place.segment.map(|segment| &declared.segments[usize::from(segment.0)]);
+        let shown = report::Place {
+            segment: name(plan, id, place.segment),
+            since: place.since.map(|since| since.to_string()),
+            label: segment.and_then(|segment| text(&segment.label)),
+            action: segment.and_then(|segment| text(&segment.action)),
+        };
+        (declared.name.to_string(), shown)
+    });
+    report::Customer {
+        customer_id: customer.to_owned(),
+        at: at.to_string(),
+        rules_version: plan.version.to_string(),
+        partition,
+        sequence: standing.sequence,
+        standing: places.collect(),
     }
 }
 

@@ -4,7 +4,8 @@
 mod compose;
 mod report;
 
-pub use compose::{compose, history};
+pub use compose::{compose, customer, history};
 pub use report::{
-    Cause, Comparison, Condition, Dimension, Evidence, FeatureValue, Needs, NextChange, PastChange, Report, Segment,
+    Cause, Comparison, Condition, Customer, Dimension, Evidence, FeatureValue, Needs, NextChange, PastChange, Place,
+    Report, Segment,
 };

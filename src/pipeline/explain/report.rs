@@ -2,6 +2,39 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Where a customer is, without the reasons.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Customer {
+    pub customer_id: String,
+    /// The clock of the customer's shard.
+    pub at: String,
+    pub rules_version: String,
+    /// The shard; absent where producers place records in a way of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partition: Option<i32>,
+    /// Of the last change; 0 before the first.
+    pub sequence: u64,
+    /// By dimension, in the order of the rules.
+    #[serde(serialize_with = "in_order")]
+    pub standing: Vec<(String, Place)>,
+}
+
+/// Where a customer is in one dimension.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    pub segment: Option<String>,
+    /// `null`: in no segment from the start.
+    pub since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+}
+
+fn in_order<S: serde::Serializer>(places: &[(String, Place)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(places.iter().map(|(name, place)| (name, place)))
+}
+
 /// One customer as of an instant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {

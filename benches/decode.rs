@@ -8,13 +8,14 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant as Clock;
 
-use dormouse::engine::{Cause, Change, Evidence, Place, Standing};
-use dormouse::event::{AmountSource, Builtin, Decoder, Format, Instant, KindSchema, Schema, TextField, wire};
+use dormouse::engine::{Cause, Change, Evidence, Place, Readings, Standing};
+use dormouse::event::{AmountSource, Builtin, Decoder, Format, Instant, KindSchema, Schema, Span, TextField, wire};
 use dormouse::pipeline::message::{Messages, Origin};
 use dormouse::rules::Plan;
 use dormouse::rules::plan::{
     Comparison, ComparisonId, Condition, Dimension, DimensionId, Segment, SegmentId, Test, TextOperand,
 };
+use dormouse::rules::reading::Quantity;
 use prost::Message;
 
 const N_EVENTS: usize = 2_000;
@@ -61,6 +62,8 @@ fn read_json(what: &str, decoder: &Decoder, lines: &[String]) {
 
 fn write_messages() {
     let plan = Arc::new(plan());
+    let value = Readings::One(Quantity::Duration(Span(2_592_000_001)));
+    let evidence = Evidence { comparison: ComparisonId(0), value, holds: true };
     let change = Change {
         customer: "customer-0001234567".into(),
         sequence: 4,
@@ -70,7 +73,7 @@ fn write_messages() {
         from_since: Some(Instant(1_767_431_564_120)),
         effective_at: Instant(1_770_023_564_001),
         cause: Cause::Event,
-        evidence: vec![Evidence { comparison: ComparisonId(0), value: "30d1ms".into(), holds: true }; 2],
+        evidence: vec![evidence; 2],
         reason: None,
         standing: [Some(SegmentId(1)), None].into(),
     };

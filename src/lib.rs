@@ -15,5 +15,7 @@ pub mod event;
 pub mod http;
 pub mod kafka;
 pub mod pipeline;
+pub mod report;
 pub mod rules;
 pub mod telemetry;
+pub mod trial;

@@ -6,11 +6,28 @@ use std::path::{Path, PathBuf};
 
 /// From the street down to the cellar: each room and the rooms that it may use.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("cli", &["http", "pipeline", "kafka", "snapshot", "engine", "config", "rules", "telemetry", "event"]),
+    (
+        "cli",
+        &[
+            "http",
+            "report",
+            "pipeline",
+            "kafka",
+            "snapshot",
+            "trial",
+            "engine",
+            "config",
+            "rules",
+            "telemetry",
+            "event",
+        ],
+    ),
     ("http", &["pipeline", "engine", "config", "rules", "telemetry", "event"]),
     ("pipeline", &["kafka", "snapshot", "engine", "config", "rules", "telemetry", "event"]),
+    ("report", &["engine", "config", "rules", "event"]),
     ("kafka", &["config", "telemetry", "event"]),
     ("snapshot", &["engine", "rules", "telemetry", "event"]),
+    ("trial", &["engine", "rules", "event"]),
     ("engine", &["rules", "event"]),
     ("config", &["rules", "event"]),
     ("rules", &["event"]),
@@ -19,7 +36,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms whose answer depends on their arguments alone.
-const PURE: &[&str] = &["event", "rules", "engine"];
+const PURE: &[&str] = &["event", "rules", "engine", "report", "trial"];
 
 /// What the pure rooms never name.
 const WORLD: &[&str] = &[

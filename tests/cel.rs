@@ -4,8 +4,9 @@
 use dormouse::config::rules;
 use dormouse::event::{Amount, AttributeId, Instant};
 use dormouse::rules::Plan;
-use dormouse::rules::plan::{ComparisonId, Condition, DimensionId, Feature, FeatureId, ScoreId};
-use dormouse::rules::verdict::{Attribute, Facts, Value, Verdict, condition};
+use dormouse::rules::decider::Decider;
+use dormouse::rules::plan::{ComparisonId, Condition, DimensionId, Feature, FeatureId};
+use dormouse::rules::verdict::{Attribute, Facts, Value, Verdict};
 use proptest::prelude::*;
 
 /// What both see of a customer.
@@ -38,7 +39,11 @@ impl Facts for Seen<'_> {
         (Value::Fixed(number * Amount::ONE.0), Instant::NEVER)
     }
 
-    fn scan(&mut self, _: FeatureId, _: Instant, _: bool, _: &dyn Fn(i64) -> bool) -> Verdict {
+    fn reaches(&mut self, _: FeatureId, _: Instant, _: i64) -> Verdict {
+        unreachable!("no window is asked for")
+    }
+
+    fn only_falls(&mut self, _: FeatureId) -> bool {
         unreachable!("no window is asked for")
     }
 
@@ -54,24 +59,19 @@ impl Facts for Seen<'_> {
         ""
     }
 
-    fn remembered(&self, _: ComparisonId) -> Option<Verdict> {
+    fn remembered(&self, _: ComparisonId, _: Instant) -> Option<Verdict> {
         None
     }
 
-    fn remember(&mut self, _: ComparisonId, _: Verdict) {}
-
-    fn remembered_score(&self, _: ScoreId) -> Option<(Instant, Value, Instant)> {
-        None
-    }
-
-    fn remember_score(&mut self, _: ScoreId, _: (Instant, Value, Instant)) {}
+    fn remember(&mut self, _: ComparisonId, _: Instant, _: Verdict) {}
 }
 
 fn by_rules(text: &str, world: &World) -> Verdict {
     let file = format!("[[dimension]]\nname = \"d\"\n[[dimension.segment]]\nname = \"s\"\nwhen = '''{text}'''\n");
     let plan = rules::load_text("segments.toml", &file).expect("the rule is right").plan;
     let when: &Condition = &plan.dimensions[0].segments[0].when;
-    condition(&plan, &mut Seen { plan: &plan, world }, when, Instant(1_000))
+    let mut seen = Seen { plan: &plan, world };
+    Decider::new(&plan).condition(&plan, &mut seen, when, Instant(1_000), Instant::NEVER)
 }
 
 fn by_cel(text: &str, world: &World) -> bool {

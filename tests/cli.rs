@@ -85,6 +85,7 @@ fn help_names_the_commands() {
               demo      See it at work: a year of a real shop in a minute or two, with nothing to install
               run       Run the service: events in from Kafka, changes out
               replay    Replay events from files and print the changes
+              report    Say how good each segment is: size, value, flows, and the tests of a useful segment
               check     Say everything that is wrong with a configuration, and what it does
               explain   Say why a customer is where they are, how far from changing, and what comes next
               topics    Say whether the topics are there and right; make them

@@ -7,17 +7,29 @@ use super::cost;
 use super::exit::Exit;
 use super::output;
 use super::rules::complain;
-use super::service;
+use super::{service, trials};
 use crate::config::{document, rules};
 use crate::rules::Plan;
 use crate::rules::diagnostic::Diagnostic;
+use crate::rules::timeline::Test;
 
 const HELP: &str = "\
 Examples:
   dormouse check -c segments.toml
   dormouse check -c dormouse.toml     the service's settings, and the rules that they name
+  dormouse check -c segments.toml --only dormant -v
 
-Exit codes: 0 all is right, 1 there are warnings, 2 there are errors.";
+Tests stand in the rules file: what one customer does, and where that should bring them.
+  [[test]]
+  name = \"ninety days without an order\"
+  timeline = '''
+  2026-01-05 10:00   purchase amount=40 category=garden
+  +0s                => activity = new
+  +10d               purchase 25
+  +90d               => activity = dormant
+  '''
+
+Exit codes: 0 all is right, 1 there are warnings or failed tests, 2 there are errors.";
 
 /// Arguments of `dormouse check`.
 #[derive(Debug, clap::Args)]
@@ -26,28 +38,50 @@ pub struct Args {
     /// The rules, or the service's settings
     #[arg(short, long, value_name = "FILE")]
     config: PathBuf,
+    /// Runs only the tests whose name has this in it
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+    /// Lists the tests that passed, too
+    #[arg(short, long)]
+    verbose: bool,
 }
 
-/// Checks the configuration.
+/// Checks the configuration, and once it is right runs the tests in it.
 pub fn run(args: Args) -> Exit {
-    match check(&args.config) {
-        Ok((plan, warnings)) => {
-            complain(&warnings);
-            let exit = if warnings.is_empty() { Exit::Fine } else { Exit::Findings };
-            output::write(&summary(&plan), exit)
-        }
+    let Checked { plan, tests, warnings } = match check(&args.config) {
+        Ok(checked) => checked,
         Err(diagnostics) => {
             complain(&diagnostics);
-            Exit::Usage
+            return Exit::Usage;
         }
+    };
+    complain(&warnings);
+    let summary = summary(&plan);
+    let selection = trials::Selection { only: args.only.as_deref(), lists_passed: args.verbose };
+    let Some(told) = trials::run(plan, &tests, selection) else { return Exit::Usage };
+    let exit = if warnings.is_empty() && told.failures.is_empty() { Exit::Fine } else { Exit::Findings };
+    // In this order failures stand above their number, where both streams are one terminal.
+    if output::write(&summary, exit) != exit {
+        return Exit::World;
     }
+    eprint!("{}", told.failures);
+    output::write(&told.summary, exit)
 }
 
-fn check(path: &Path) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagnostic>> {
+/// What a configuration holds that is right.
+struct Checked {
+    plan: Plan,
+    tests: Vec<Test>,
+    warnings: Vec<Diagnostic>,
+}
+
+fn check(path: &Path) -> Result<Checked, Vec<Diagnostic>> {
     if is_service(path) {
-        return service::check(path).map(|checked| (checked.plan, checked.warnings));
+        let service::Checked { plan, tests, warnings, .. } = service::check(path)?;
+        return Ok(Checked { plan, tests, warnings });
     }
-    rules::load(path).map(|loaded| (loaded.plan, loaded.warnings))
+    let rules::Loaded { plan, tests, warnings, .. } = rules::load(path)?;
+    Ok(Checked { plan, tests, warnings })
 }
 
 /// A file with a section that only the service has. Looks at lines, so that it also knows a file that is not TOML.

@@ -58,7 +58,7 @@ fn with_places<'a>(group: Group<'a>, diagnostic: &'a Diagnostic) -> Group<'a> {
 }
 
 /// The lines of one file that the places are on, and what lies between.
-fn snippet<'a>(marks: &[(AnnotationKind, &'a Place, &'a str)]) -> Snippet<'a, Annotation<'a>> {
+pub(super) fn snippet<'a>(marks: &[(AnnotationKind, &'a Place, &'a str)]) -> Snippet<'a, Annotation<'a>> {
     let file = &marks[0].1.file;
     let start = marks.iter().map(|(_, place, _)| place.span.start).min().unwrap_or(0);
     let end = marks.iter().map(|(_, place, _)| place.span.end).max().unwrap_or(start);
@@ -79,7 +79,7 @@ fn lines_around(text: &str, span: Range<usize>) -> Range<usize> {
 }
 
 /// Names come from the user's files and must not reach the terminal as commands to it.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 

@@ -21,12 +21,14 @@ mod number;
 mod output;
 mod paint;
 mod replay;
+mod report;
 mod rules;
 mod run;
 mod service;
 mod signals;
 pub mod terminal;
 mod topics;
+mod trials;
 
 use std::process::ExitCode;
 
@@ -57,6 +59,8 @@ enum Command {
     Run(run::Args),
     /// Replay events from files and print the changes
     Replay(replay::Args),
+    /// Say how good each segment is: size, value, flows, and the tests of a useful segment
+    Report(report::Args),
     /// Say everything that is wrong with a configuration, and what it does
     Check(check::Args),
     /// Say why a customer is where they are, how far from changing, and what comes next
@@ -89,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Run(args) => run::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Report(args) => report::run(args),
         Command::Check(args) => check::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Topics(args) => topics::run(args),

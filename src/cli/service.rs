@@ -10,11 +10,13 @@ use crate::kafka;
 use crate::pipeline::{self, Placement};
 use crate::rules::Plan;
 use crate::rules::diagnostic::Diagnostic;
+use crate::rules::timeline::Test;
 
 /// Settings and rules that may run together.
 pub struct Checked {
     pub service: Service,
     pub plan: Plan,
+    pub tests: Vec<Test>,
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -30,7 +32,7 @@ pub fn check(path: &Path) -> Result<Checked, Vec<Diagnostic>> {
             if diagnostics.iter().any(Diagnostic::is_error) {
                 return Err(diagnostics);
             }
-            Ok(Checked { service: settings.service, plan: loaded.plan, warnings: diagnostics })
+            Ok(Checked { service: settings.service, plan: loaded.plan, tests: loaded.tests, warnings: diagnostics })
         }
         Err(more) => {
             diagnostics.extend(more);

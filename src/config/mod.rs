@@ -10,6 +10,8 @@
 pub mod document;
 mod quantity;
 mod settings;
+mod timelines;
 
+pub mod report;
 pub mod rules;
 pub mod service;

@@ -9,18 +9,23 @@ use std::sync::Arc;
 use toml::de::DeValue;
 
 use super::document::{self, Reader, Table, Value};
-use super::settings;
+use super::{report, settings, timelines};
 use crate::rules::compile;
 use crate::rules::declared::{Cut, Declared, Dimension, From, Score, Segment};
 use crate::rules::diagnostic::{Code, Diagnostic};
 use crate::rules::place::{Excerpt, Place, SourceFile};
 use crate::rules::plan::Plan;
+use crate::rules::timeline::{Ground, Test};
 use crate::rules::units::{parse_number, parse_span};
 
 /// Rules that may run.
 #[derive(Debug)]
 pub struct Loaded {
     pub plan: Plan,
+    /// What the file says of itself; the plan's version does not depend on it.
+    pub tests: Vec<Test>,
+    /// `[report]`.
+    pub report: report::Settings,
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -51,7 +56,9 @@ fn load_file(file: Arc<SourceFile>) -> Result<Loaded, Vec<Diagnostic>> {
     let broken = !reader.diagnostics.is_empty();
     let root = reader.root(&table);
     let declared = declare(&mut reader, &root);
+    let report = report::settings(&mut reader, &root);
     let compiled = compile(&declared);
+    let tests = timelines::tests(&mut reader, &root, &Ground::new(&declared, &compiled.attributes));
     let mut diagnostics = reader.diagnostics;
     diagnostics.extend(compiled.diagnostics);
     if broken {
@@ -60,7 +67,9 @@ fn load_file(file: Arc<SourceFile>) -> Result<Loaded, Vec<Diagnostic>> {
     diagnostics.sort_by_key(|diagnostic| (diagnostic.place.span.start, diagnostic.code));
     diagnostics.dedup();
     match compiled.plan {
-        Some(plan) if !diagnostics.iter().any(Diagnostic::is_error) => Ok(Loaded { plan, warnings: diagnostics }),
+        Some(plan) if !diagnostics.iter().any(Diagnostic::is_error) => {
+            Ok(Loaded { plan, tests, report, warnings: diagnostics })
+        }
         _ => Err(at_most(DIAGNOSTICS_MAX, diagnostics)),
     }
 }
@@ -79,6 +88,7 @@ fn holds_in_a_part(code: Code) -> bool {
             | Code::UnknownFrom
             | Code::UnusedScore
             | Code::Unreachable
+            | Code::BadEvent
     );
     !about_names
 }
@@ -99,7 +109,7 @@ fn at_most(n_max: usize, mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
 
 /// Everything that the file says.
 fn declare(reader: &mut Reader, root: &Table<'_>) -> Declared {
-    reader.only(root, &["timezone", "currency", "kind", "rates", "score", "dimension", "changes"]);
+    reader.only(root, &["timezone", "currency", "kind", "rates", "score", "dimension", "changes", "report", "test"]);
     let zone = settings::zone(reader, root);
     let currency = settings::currency(reader, root);
     let rates = settings::rates(reader, root, &currency);
@@ -248,7 +258,7 @@ fn segment(reader: &mut Reader, value: Value<'_>) -> Option<Segment> {
     Some(Segment { name, when, stay, min_stay, cooldown, from, label, action })
 }
 
-fn required(reader: &mut Reader, table: &Table<'_>, key: &str, example: &str) -> Option<Excerpt> {
+pub(super) fn required(reader: &mut Reader, table: &Table<'_>, key: &str, example: &str) -> Option<Excerpt> {
     if table.get(key).is_none() {
         reader.missing(table, key, example);
     }
@@ -263,7 +273,7 @@ pub(super) fn too_many(reader: &mut Reader, what: &str, places: impl ExactSizeIt
     }
 }
 
-fn unique<'a>(reader: &mut Reader, what: &str, names: impl Iterator<Item = &'a Excerpt>) {
+pub(super) fn unique<'a>(reader: &mut Reader, what: &str, names: impl Iterator<Item = &'a Excerpt>) {
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     let names: Vec<&Excerpt> = names.collect();
     for name in &names {

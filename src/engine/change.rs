@@ -1,5 +1,6 @@
 //! What the engine says: one move of one customer in one dimension.
 
+use super::reading::Readings;
 use crate::event::Instant;
 use crate::rules::plan::{ComparisonId, DimensionId, SegmentId};
 
@@ -49,8 +50,8 @@ impl Cause {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
     pub comparison: ComparisonId,
-    /// The left side's value as people read it (`30d1ms`, `12.5`, `never`, `absent`, a name).
-    pub value: Box<str>,
+    /// The left side's value; both sides' where both have features.
+    pub value: Readings,
     pub holds: bool,
 }
 

@@ -9,7 +9,7 @@ use super::judge::{self, Terms};
 use crate::event::Instant;
 use crate::rules::plan::{Condition, DimensionId, Segment, SegmentId};
 use crate::rules::reading::{self, Reading};
-use crate::rules::verdict::{self, Verdict};
+use crate::rules::verdict::Verdict;
 
 /// So many judgements are made ahead at most, when a rule keeps asking to be looked at (a date in the profile: daily).
 pub const AHEAD_MAX: usize = 4_096;
@@ -70,10 +70,9 @@ pub enum Next {
 
 /// Every segment of every dimension at `at`.
 pub(super) fn assess(view: &mut View, terms: &Terms, at: Instant) -> Vec<(Option<Instant>, Vec<Assessment>)> {
-    view.scratch.forget_verdicts();
     let dimensions = (0..).map(DimensionId).zip(&view.plan.dimensions);
     let assess_one = |(id, dimension): (DimensionId, &crate::rules::plan::Dimension)| {
-        let bound = judge::bound_end(view, id).filter(|end| at < *end);
+        let bound = judge::stay_end(view, id).filter(|end| at < *end);
         let segments = (0..).map(SegmentId).zip(&dimension.segments);
         (bound, segments.map(|(segment_id, segment)| assessment(view, terms, (id, segment_id), segment, at)).collect())
     };
@@ -89,24 +88,24 @@ fn assessment(
 ) -> Assessment {
     let is_current = view.customer.standpoints[usize::from(dimension.0)].segment() == Some(id);
     let verdict = match is_current {
-        true => judge::stays(view, segment, at),
-        false => judge::enters(view, &terms.cooldowns, (dimension, id), segment, at),
+        true => judge::stays(view, terms, segment, (at, Instant::NEVER)),
+        false => judge::enters(view, terms, (dimension, id), segment, (at, Instant::NEVER)),
     };
-    let cooldown_end = judge::cooldown_end(view, &terms.cooldowns, (dimension, id), segment);
+    let cooldown_end = judge::cooldown_end(view, terms, (dimension, id), segment);
     Assessment {
         verdict,
         is_listed: is_current || judge::is_listed(view, dimension, segment),
         cooldown_end: cooldown_end.filter(|end| !is_current && at < *end),
-        when: finding(view, &segment.when, at),
-        stay: segment.stay.as_ref().filter(|_| is_current).map(|stay| finding(view, stay, at)),
+        when: finding(view, terms, &segment.when, at),
+        stay: segment.stay.as_ref().filter(|_| is_current).map(|stay| finding(view, terms, stay, at)),
     }
 }
 
-fn finding(view: &mut View, condition: &Condition, at: Instant) -> Finding {
-    let verdict = verdict::condition(view.plan, view, condition, at);
+fn finding(view: &mut View, terms: &Terms, condition: &Condition, at: Instant) -> Finding {
+    let verdict = terms.decider.condition(view.plan, view, condition, at, Instant::NEVER);
     let mut ids = Vec::new();
     reading::comparisons(condition, &mut ids);
-    let readings = ids.into_iter().map(|id| reading::read(view.plan, view, id, at));
+    let readings = ids.into_iter().map(|id| reading::read(view.plan, &terms.decider, view, id, at));
     Finding { verdict, readings: readings.collect() }
 }
 

@@ -1,6 +1,6 @@
 //! An event into facts. Commutative: any order of the same events gives the same facts.
 
-use super::dependence::{Dependence, DimensionSet};
+use super::dependence::{Dependence, Touched};
 use super::facts::customer::{Customer, Setting, SettingValue};
 use super::facts::series::{Entry, add_sums};
 use super::filter::{Candidate, Part};
@@ -16,17 +16,17 @@ pub struct Folder<'a> {
     pub names: &'a mut Interner,
     pub entry: &'a mut Entry,
     pub dependence: &'a Dependence,
+    /// What the event changes is added here.
+    pub touched: &'a mut Touched,
 }
 
 impl Folder<'_> {
-    /// Adds an event to the facts of an open customer; `latest` is the customer's before it. Returns the dimensions that
-    /// read what it changed.
-    pub fn fold(&mut self, customer: &mut Customer, event: &Event, latest: Instant) -> DimensionSet {
-        let mut touched = DimensionSet::NONE;
+    /// Adds an event to the facts of an open customer; `latest` is the customer's before it.
+    pub fn fold(&mut self, customer: &mut Customer, event: &Event, latest: Instant) {
         let second = event.time.floor(Span::SECOND);
         if second < customer.first {
             customer.first = second;
-            touched = DimensionSet::ALL;
+            self.touched.add_all();
         }
         let kind = &self.plan.kinds[usize::from(event.kind.0)];
         let time = event.time.floor(kind.resolution);
@@ -36,13 +36,12 @@ impl Folder<'_> {
             if self.enter(&candidate, series) {
                 let day = if series.totals.days { self.calendar.day(time) } else { 0 };
                 customer.fold(self.plan, usize::from(id.0), latest, (time, day), self.entry);
-                touched.add(self.dependence.on_series(*id));
+                self.touched.add(self.dependence.on_series(*id));
             }
         }
         if self.plan.schema.kinds[usize::from(event.kind.0)].builtin == Builtin::Profile {
-            touched.add(self.set_attributes(customer, event));
+            self.set_attributes(customer, event);
         }
-        touched
     }
 
     /// Whether the event belongs to the series; if so `entry` is what it adds.
@@ -84,8 +83,7 @@ impl Folder<'_> {
         }
     }
 
-    fn set_attributes(&self, customer: &mut Customer, event: &Event) -> DimensionSet {
-        let mut touched = DimensionSet::NONE;
+    fn set_attributes(&mut self, customer: &mut Customer, event: &Event) {
         for (attribute, value) in &event.attributes {
             let Ok(index) = self.plan.profile.binary_search(attribute) else { continue };
             let setting = &mut customer.settings[index];
@@ -99,8 +97,7 @@ impl Folder<'_> {
                 Scalar::Flag(flag) => SettingValue::Flag(*flag),
             };
             *setting = Setting { time: event.time, value };
-            touched.add(self.dependence.on_setting(index));
+            self.touched.add(self.dependence.on_setting(index));
         }
-        touched
     }
 }

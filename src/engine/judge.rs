@@ -2,19 +2,27 @@
 //! later instant at which any outcome can differ.
 
 use super::change::{Cause, Change, Evidence};
-use super::dependence::{Dependence, DimensionSet};
+use super::dependence::{Dependence, DimensionSet, Touched};
 use super::evidence;
 use super::facts::customer::{Cooldowns, Standpoint};
 use super::facts::view::View;
 use crate::event::Instant;
-use crate::rules::plan::{self, Condition, DimensionId, Segment, SegmentId};
-use crate::rules::verdict::{self, Verdict};
+use crate::rules::decider::Decider;
+use crate::rules::plan::{self, Condition, DimensionId, Plan, Segment, SegmentId};
+use crate::rules::verdict::Verdict;
 
 /// What the rules say about judging, beside the conditions themselves.
 #[derive(Debug)]
 pub struct Terms {
     pub cooldowns: Cooldowns,
     pub dependence: Dependence,
+    pub decider: Decider,
+}
+
+impl Terms {
+    pub fn new(plan: &Plan) -> Terms {
+        Terms { cooldowns: Cooldowns::new(plan), dependence: Dependence::new(plan), decider: Decider::new(plan) }
+    }
 }
 
 /// Where and when, for one judgement.
@@ -22,8 +30,6 @@ pub struct Terms {
 pub struct Occasion {
     pub at: Instant,
     pub cause: Cause,
-    /// Dimensions that read what an event changed.
-    pub touched: DimensionSet,
     /// When the customer was due before this.
     pub due: Instant,
 }
@@ -31,7 +37,7 @@ pub struct Occasion {
 impl Occasion {
     /// Time has come to the customer's due.
     pub fn elapsed(due: Instant) -> Occasion {
-        Occasion { at: due, cause: Cause::Elapsed, touched: DimensionSet::NONE, due }
+        Occasion { at: due, cause: Cause::Elapsed, due }
     }
 }
 
@@ -39,43 +45,88 @@ impl Occasion {
 ///
 /// A dimension is looked at when an event or an earlier move touched what it reads, or when its bound has come. The
 /// old due is a bound of every dimension too, and exact where the stored one is cut to the hour.
-pub fn judge(view: &mut View, terms: &Terms, occasion: Occasion, out: &mut Vec<Change>) -> Instant {
-    let Terms { cooldowns, dependence } = terms;
-    view.scratch.forget_verdicts();
-    let mut touched = occasion.touched;
+pub fn judge(
+    view: &mut View,
+    terms: &Terms,
+    occasion: Occasion,
+    touched: &mut Touched,
+    out: &mut Vec<Change>,
+) -> Instant {
+    let mut looked_at = DimensionSet::NONE;
     let mut due = Instant::NEVER;
     for index in 0..view.plan.dimensions.len() {
         let bound = view.customer.bounds[index].max(occasion.due);
-        if bound > occasion.at && !touched.contains(index) {
+        if bound > occasion.at && !can_move(view, index, touched, occasion.at) {
             due = due.min(bound);
             continue;
         }
+        looked_at.insert(index);
         let dimension = DimensionId(index as u8);
         let mut is_first_look = true;
         loop {
-            let (target, until) = target(view, cooldowns, dimension, occasion, is_first_look);
+            let (target, until) = target(view, terms, dimension, occasion, is_first_look);
             let current = view.customer.standpoints[index].segment();
             if target == current {
                 view.customer.bounds[index] = until;
                 due = due.min(until);
                 break;
             }
-            move_to(view, cooldowns, (dimension, target), occasion, out);
-            touched.add(dependence.on_dimension(index));
+            move_to(view, terms, (dimension, target), occasion, out);
+            touched.add(terms.dependence.on_dimension(index));
             is_first_look = false;
         }
+    }
+    sharpen(view, terms, occasion, looked_at, due)
+}
+
+fn can_move(view: &View, index: usize, touched: &Touched, at: Instant) -> bool {
+    let current = view.customer.standpoints[index].segment();
+    // Who may not leave yet need not be in the first segment that holds.
+    touched.can_move(index, current)
+        || touched.contains(index) && stay_end(view, DimensionId(index as u8)).is_some_and(|end| at < end)
+}
+
+/// Until when the customer may not leave their segment.
+pub(super) fn stay_end(view: &View, dimension: DimensionId) -> Option<Instant> {
+    let standpoint = view.customer.standpoints[usize::from(dimension.0)];
+    let segment = &view.plan.dimension(dimension).segments[usize::from(standpoint.segment()?.0)];
+    Some(standpoint.since + segment.min_stay?)
+}
+
+/// The due, where a bound that is cut to the hour would make it too early: the dimension is looked at again, which
+/// costs less while the customer is open than a judgement in vain.
+fn sharpen(
+    view: &mut View,
+    terms: &Terms,
+    occasion: Occasion,
+    mut looked_at: DimensionSet,
+    mut due: Instant,
+) -> Instant {
+    let n_dimensions = view.plan.dimensions.len();
+    // The old due is exact.
+    while due != occasion.due && !due.is_never() {
+        let mut not_looked_at = (0..n_dimensions).filter(|index| !looked_at.contains(*index));
+        let Some(index) = not_looked_at.find(|index| view.customer.bounds[*index] == due) else { break };
+        looked_at.insert(index);
+        let (_, until) = target(view, terms, DimensionId(index as u8), occasion, true);
+        view.customer.bounds[index] = until;
+        let bounds = view.customer.bounds.iter().enumerate();
+        let exact_or_known = |(index, bound): (usize, &Instant)| match looked_at.contains(index) {
+            true => *bound,
+            false => *bound.max(&occasion.due),
+        };
+        due = bounds.map(exact_or_known).min().unwrap_or(Instant::NEVER);
     }
     due
 }
 
 /// When the customer's standing can change next, after `at`, moving nobody. Where it should already be another, at
 /// once after `at`.
-pub fn next_due(view: &mut View, cooldowns: &Cooldowns, at: Instant) -> Instant {
-    view.scratch.forget_verdicts();
+pub fn next_due(view: &mut View, terms: &Terms, at: Instant) -> Instant {
     let occasion = Occasion::elapsed(at);
     let mut due = Instant::NEVER;
     for index in 0..view.plan.dimensions.len() {
-        let (target, until) = target(view, cooldowns, DimensionId(index as u8), occasion, true);
+        let (target, until) = target(view, terms, DimensionId(index as u8), occasion, true);
         let stays = target == view.customer.standpoints[index].segment();
         let bound = if stays { until } else { Instant(at.0 + 1) };
         view.customer.bounds[index] = bound;
@@ -87,27 +138,36 @@ pub fn next_due(view: &mut View, cooldowns: &Cooldowns, at: Instant) -> Instant 
 /// Where the customer belongs in a dimension, and until when that is certain.
 fn target(
     view: &mut View,
-    cooldowns: &Cooldowns,
+    terms: &Terms,
     dimension: DimensionId,
     Occasion { at, cause, .. }: Occasion,
     is_first_look: bool,
 ) -> (Option<SegmentId>, Instant) {
-    let plan = view.plan;
     let standpoint = view.customer.standpoints[usize::from(dimension.0)];
-    let segments = &plan.dimension(dimension).segments;
-    if let Some(end) = bound_end(view, dimension)
+    if let Some(end) = stay_end(view, dimension)
         && at < end
         && !(cause == Cause::LateEvent && at == standpoint.since && is_first_look)
     {
-        return (standpoint.segment(), end);
+        // Often they stay then too.
+        let (then, until) = free_target(view, terms, dimension, end);
+        let current = standpoint.segment();
+        return (current, if then == current { until } else { end });
     }
+    free_target(view, terms, dimension, at)
+}
+
+/// The same for one who may leave.
+fn free_target(view: &mut View, terms: &Terms, dimension: DimensionId, at: Instant) -> (Option<SegmentId>, Instant) {
+    let plan = view.plan;
+    let standpoint = view.customer.standpoints[usize::from(dimension.0)];
+    let segments = &plan.dimension(dimension).segments;
     let mut until = Instant::NEVER;
     for (index, segment) in segments.iter().enumerate() {
         let id = SegmentId(index as u8);
         let verdict = if standpoint.segment() == Some(id) {
-            stays(view, segment, at)
+            stays(view, terms, segment, (at, until))
         } else {
-            enters(view, cooldowns, (dimension, id), segment, at)
+            enters(view, terms, (dimension, id), segment, (at, until))
         };
         until = until.min(verdict.until);
         if verdict.holds {
@@ -117,39 +177,36 @@ fn target(
     (None, until)
 }
 
-/// Until when `min_stay` keeps the customer where they are.
-pub(super) fn bound_end(view: &View, dimension: DimensionId) -> Option<Instant> {
-    let standpoint = view.customer.standpoints[usize::from(dimension.0)];
-    let current = standpoint.segment()?;
-    let min_stay = view.plan.dimension(dimension).segments[usize::from(current.0)].min_stay?;
-    Some(standpoint.since + min_stay)
-}
-
-/// Whether who is in the segment stays in it.
-pub(super) fn stays(view: &mut View, segment: &Segment, at: Instant) -> Verdict {
-    let when = verdict::condition(view.plan, view, &segment.when, at);
+/// Whether who is in the segment stays in it. What is not before `limit` need not be exact.
+pub(super) fn stays(view: &mut View, terms: &Terms, segment: &Segment, (at, limit): (Instant, Instant)) -> Verdict {
+    let when = terms.decider.condition(view.plan, view, &segment.when, at, limit);
     match &segment.stay {
-        Some(stay) => when.or(verdict::condition(view.plan, view, stay, at)),
-        None => when,
+        Some(stay) if !(when.holds && when.until >= limit) => {
+            when.or(terms.decider.condition(view.plan, view, stay, at, limit))
+        }
+        _ => when,
     }
 }
 
-/// Whether who is not in the segment may enter it.
+/// Whether who is not in the segment enters it. What is not before `limit` need not be exact.
 pub(super) fn enters(
     view: &mut View,
-    cooldowns: &Cooldowns,
+    terms: &Terms,
     (dimension, id): (DimensionId, SegmentId),
     segment: &Segment,
-    at: Instant,
+    (at, limit): (Instant, Instant),
 ) -> Verdict {
     if !is_listed(view, dimension, segment) {
         return Verdict::forever(false);
     }
-    let when = verdict::condition(view.plan, view, &segment.when, at);
-    match cooldown_end(view, cooldowns, (dimension, id), segment) {
-        Some(end) if at < end => Verdict { holds: false, until: end }.and(when),
-        _ => when,
+    let cooldown = match cooldown_end(view, terms, (dimension, id), segment) {
+        Some(end) if at < end => Verdict { holds: false, until: end },
+        _ => Verdict::forever(true),
+    };
+    if !cooldown.holds && cooldown.until >= limit {
+        return cooldown;
     }
+    cooldown.and(terms.decider.condition(view.plan, view, &segment.when, at, limit))
 }
 
 /// Whether the segment can be entered from where the customer is.
@@ -159,33 +216,32 @@ pub(super) fn is_listed(view: &View, dimension: DimensionId, segment: &Segment) 
     segment.from.as_ref().is_none_or(is_in)
 }
 
-/// Until when the segment's cooldown keeps the customer out, if they ever left it.
-pub(super) fn cooldown_end(
+/// When the cooldown of a segment that was left ends; `None`: it never was, or has none.
+pub fn cooldown_end(
     view: &View,
-    cooldowns: &Cooldowns,
+    terms: &Terms,
     (dimension, id): (DimensionId, SegmentId),
     segment: &Segment,
 ) -> Option<Instant> {
-    let left = view.customer.left[cooldowns.of(dimension, id)?];
+    let left = view.customer.left[terms.cooldowns.of(dimension, id)?];
     (!left.is_never()).then(|| left + segment.cooldown.unwrap_or_default())
 }
 
 fn move_to(
     view: &mut View,
-    cooldowns: &Cooldowns,
+    terms: &Terms,
     (dimension, target): (DimensionId, Option<SegmentId>),
     Occasion { at, cause, .. }: Occasion,
     out: &mut Vec<Change>,
 ) {
     let index = usize::from(dimension.0);
     let from = view.customer.standpoints[index];
-    let evidence = gather(view, dimension, (from.segment(), target), at);
-    if let Some(number) = from.segment().and_then(|segment| cooldowns.of(dimension, segment)) {
+    let evidence = gather(view, terms, dimension, (from.segment(), target), at);
+    if let Some(number) = from.segment().and_then(|segment| terms.cooldowns.of(dimension, segment)) {
         view.customer.left[number] = at;
     }
     view.customer.standpoints[index] = Standpoint::new(target, at);
     view.customer.sequence += 1;
-    view.scratch.forget_verdicts();
     out.push(Change {
         customer: std::str::from_utf8(&view.customer.id).expect("ids come as text").into(),
         sequence: view.customer.sequence,
@@ -204,6 +260,7 @@ fn move_to(
 /// What decided: the condition of the segment entered, or of the one that could not be kept.
 fn gather(
     view: &mut View,
+    terms: &Terms,
     dimension: DimensionId,
     (from, to): (Option<SegmentId>, Option<SegmentId>),
     at: Instant,
@@ -220,7 +277,7 @@ fn gather(
     };
     let mut out = Vec::new();
     for condition in conditions.into_iter().flatten() {
-        evidence::gather(view, condition, at, &mut out);
+        evidence::gather(view, &terms.decider, condition, at, &mut out);
     }
     out
 }

@@ -12,11 +12,15 @@ mod filter;
 mod fold;
 mod intern;
 mod judge;
+mod reading;
 mod reason;
 mod shard;
 mod varint;
+mod weigh;
 mod wheel;
 
 pub use change::{Cause, Change, Evidence, Outcome, Place, Progress, Standing};
 pub use explain::{Assessment, Explanation, Finding, Next, Outlook};
+pub use reading::Readings;
 pub use shard::{Located, Shard};
+pub use weigh::{Bar, Weighed};

@@ -10,7 +10,6 @@ use super::judge::{self, Terms};
 use crate::event::{Instant, Span};
 use crate::rules::plan::{ComparisonId, Condition, Plan, Segment, SegmentId};
 use crate::rules::reading;
-use crate::rules::verdict;
 use crate::rules::words::{Words, duration};
 
 /// The customer as they were, and what they are looked at with.
@@ -49,26 +48,24 @@ impl Reasons {
             view.customer.standpoints[usize::from(change.dimension.0)] = Standpoint::new(change.from, since);
         }
         self.past.standpoints.clone_from(&view.customer.standpoints);
-        self.scratch.forget_facts();
+        self.scratch.forget();
         for change in changes {
-            view.scratch.forget_verdicts();
             change.reason = Some(self.reason(view, terms, before, change).into());
             let standpoint = Standpoint::new(change.to, change.effective_at);
             view.customer.standpoints[usize::from(change.dimension.0)] = standpoint;
         }
-        view.scratch.forget_verdicts();
     }
 
     fn reason(&mut self, view: &mut View, terms: &Terms, before: Before, change: &Change) -> String {
         let (plan, at) = (view.plan, change.effective_at);
         let segments = &plan.dimension(change.dimension).segments;
         let declared = |id: SegmentId| &segments[usize::from(id.0)];
-        let entered = change.to.map(|id| self.grounds(view, before, &[&declared(id).when], at));
-        let left = change.from.map(declared).filter(|from| !judge::stays(view, from, at).holds);
+        let entered = change.to.map(|id| self.grounds(view, terms, before, &[&declared(id).when], at));
+        let left = change.from.map(declared).filter(|from| !judge::stays(view, terms, from, (at, at)).holds);
         let left = left.map(|from| match &from.stay {
             // What is enough to stay says more than what it takes to enter.
-            Some(stay) => self.grounds(view, before, &[stay, &from.when], at),
-            None => self.grounds(view, before, &[&from.when], at),
+            Some(stay) => self.grounds(view, terms, before, &[stay, &from.when], at),
+            None => self.grounds(view, terms, before, &[&from.when], at),
         });
         let moves_down = change.to.is_none_or(|to| change.from.is_some_and(|from| from < to));
         let turned = [&entered, &left].into_iter().flatten().map(|grounds| &grounds.turned);
@@ -81,22 +78,29 @@ impl Reasons {
         let Some(said) = said else {
             return if change.to.is_some() { "Applies to everyone" } else { "Applies to nobody" }.to_owned();
         };
-        let readings: Vec<_> = said.iter().map(|id| reading::read(plan, view, *id, at)).collect();
+        let readings: Vec<_> = said.iter().map(|id| reading::read(plan, &terms.decider, view, *id, at)).collect();
         Words::new(plan, at).sentence(&readings) + &ended(view, terms, change, segments)
     }
 
     /// What the outcome of conditions rests on, the first of them with any: `a || b` that fails rests on both.
-    fn grounds(&mut self, view: &mut View, before: Before, conditions: &[&Condition], at: Instant) -> Grounds {
+    fn grounds(
+        &mut self,
+        view: &mut View,
+        terms: &Terms,
+        before: Before,
+        conditions: &[&Condition],
+        at: Instant,
+    ) -> Grounds {
         let mut grounds = Grounds { rests_on: Vec::new(), turned: Vec::new() };
         for condition in conditions {
             let mut ids = Vec::new();
             reading::comparisons(condition, &mut ids);
-            let holding = |id: &ComparisonId| holds(view, *id, at);
+            let holding = |id: &ComparisonId| holds(view, terms, *id, at);
             let holding: Vec<ComparisonId> = ids.into_iter().filter(holding).collect();
             let mut found = Vec::new();
             reading::supports(condition, &|id| holding.contains(&id), &mut found);
             for id in &found {
-                if self.held(view, before, *id) != holding.contains(id) && !grounds.turned.contains(id) {
+                if self.held(view, terms, before, *id) != holding.contains(id) && !grounds.turned.contains(id) {
                     grounds.turned.push(*id);
                 }
             }
@@ -108,16 +112,16 @@ impl Reasons {
     }
 
     /// Whether a comparison held before.
-    fn held(&mut self, view: &View, before: Before, id: ComparisonId) -> bool {
+    fn held(&mut self, view: &View, terms: &Terms, before: Before, id: ComparisonId) -> bool {
         let Reasons { past, scratch } = self;
         let mut past =
             View { plan: view.plan, calendar: view.calendar, customer: past, scratch, latest: before.latest };
-        holds(&mut past, id, before.at)
+        holds(&mut past, terms, id, before.at)
     }
 }
 
-fn holds(view: &mut View, id: ComparisonId, at: Instant) -> bool {
-    verdict::condition(view.plan, view, &Condition::Compare(id), at).holds
+fn holds(view: &mut View, terms: &Terms, id: ComparisonId, at: Instant) -> bool {
+    terms.decider.comparison(view.plan, view, id, at).holds
 }
 
 /// What kept the change back until now.
@@ -131,7 +135,7 @@ fn ended(view: &View, terms: &Terms, change: &Change, segments: &[Segment]) -> S
         return format!(", after the least stay of {} in {}", duration(least), shown(from));
     }
     if let Some(to) = change.to
-        && judge::cooldown_end(view, &terms.cooldowns, (change.dimension, to), declared(to)) == Some(at)
+        && judge::cooldown_end(view, terms, (change.dimension, to), declared(to)) == Some(at)
     {
         let cooldown = declared(to).cooldown.unwrap_or_default();
         return format!(", {} after leaving {}", duration(cooldown), shown(declared(to)));

@@ -11,9 +11,9 @@ use hashbrown::HashTable;
 use super::arena::{Arena, Block};
 use super::change::{Cause, Change, Outcome, Progress, Standing};
 use super::dedup::{self, Dedup, Seniority};
-use super::dependence::{Dependence, DimensionSet};
+use super::dependence::Touched;
 use super::explain::{self, Explanation, Outlook};
-use super::facts::customer::{Cooldowns, Customer, Standpoint};
+use super::facts::customer::{Customer, Standpoint};
 use super::facts::series::Entry;
 use super::facts::view::{Scratch, View};
 use super::fold::Folder;
@@ -21,10 +21,12 @@ use super::intern::Interner;
 use super::judge::{self, Occasion, Terms};
 use super::reason::{Before, Reasons};
 use super::varint::Reader;
+use super::weigh::{self, Weighed};
 use super::wheel::{Links, Records, Wheel};
 use crate::event::{Event, Instant};
 use crate::rules::Plan;
 use crate::rules::calendar::Calendar;
+use crate::rules::plan::{DimensionId, SegmentId};
 
 /// What is at hand of a customer without opening them.
 #[derive(Debug)]
@@ -72,6 +74,7 @@ pub struct Shard {
     /// Only when the rules ask for reasons.
     reasons: Option<Reasons>,
     entry: Entry,
+    touched: Touched,
     encoded: Vec<u8>,
     popped: Vec<u32>,
     /// Due at `popped_at`, in reverse order, when a budget ran out among them.
@@ -83,7 +86,7 @@ impl Shard {
         let sizes = plan.dimensions.iter().map(|dimension| vec![0; dimension.segments.len() + 1]).collect();
         Shard {
             calendar: Calendar::new(&plan.zone),
-            terms: Terms { cooldowns: Cooldowns::new(&plan), dependence: Dependence::new(&plan) },
+            terms: Terms::new(&plan),
             clock: LONG_AGO,
             index: HashTable::new(),
             records: RecordList::default(),
@@ -96,6 +99,7 @@ impl Shard {
             scratch: Scratch::new(&plan),
             reasons: plan.reasons.then(|| Reasons::new(&plan)),
             entry: Entry::default(),
+            touched: Touched::nothing(&plan),
             encoded: Vec::new(),
             popped: Vec::new(),
             waiting: Vec::new(),
@@ -152,15 +156,17 @@ impl Shard {
         while record.due < event.time || record.due <= self.clock {
             self.judge_due(&mut record, out);
         }
-        let touched = self.fold_open(event, record.latest);
-        let at = event.time.max(record.latest);
-        let occasion = match event.time < record.latest {
+        self.touched.clear();
+        self.fold_open(event, record.latest);
+        let is_late = event.time < record.latest;
+        if is_late {
             // Its first look is not bound by `min_stay`, so nothing is certain.
-            true => Occasion { at, cause: Cause::LateEvent, touched: DimensionSet::ALL, due: record.due },
-            false => Occasion { at, cause: Cause::Event, touched, due: record.due },
-        };
+            self.touched.add_all();
+        }
+        let cause = if is_late { Cause::LateEvent } else { Cause::Event };
+        let occasion = Occasion { at: event.time.max(record.latest), cause, due: record.due };
         record.judged = record.latest;
-        record.latest = at;
+        record.latest = occasion.at;
         self.judge_open(&mut record, occasion, out);
         while record.due <= self.clock {
             self.judge_due(&mut record, out);
@@ -216,9 +222,7 @@ impl Shard {
             let since = place.since.unwrap_or(Instant::NEVER);
             self.open.standpoints[dimension] = Standpoint::new(place.segment, since);
             for (segment, left) in &place.left {
-                if let Some(number) =
-                    self.terms.cooldowns.of(crate::rules::plan::DimensionId(dimension as u8), *segment)
-                {
+                if let Some(number) = self.terms.cooldowns.of(DimensionId(dimension as u8), *segment) {
                     self.open.left[number] = *left;
                 }
             }
@@ -241,7 +245,7 @@ impl Shard {
                 scratch: &mut self.scratch,
                 latest: record.latest,
             };
-            record.due = judge::next_due(&mut view, &self.terms.cooldowns, record.latest);
+            record.due = judge::next_due(&mut view, &self.terms, record.latest);
             self.close(index, record);
         }
     }
@@ -264,22 +268,15 @@ impl Shard {
             self.judge_due(&mut now, &mut overdue);
         }
         let at = self.clock.max(now.latest);
+        let latest = now.latest;
         let assessed = {
-            let mut view = View {
-                plan: &self.plan,
-                calendar: &self.calendar,
-                customer: &mut self.open,
-                scratch: &mut self.scratch,
-                latest: now.latest,
-            };
-            explain::assess(&mut view, &self.terms, at)
+            let Shard { plan, calendar, open: customer, scratch, terms, .. } = self;
+            explain::assess(&mut View { plan, calendar, customer, scratch, latest }, terms, at)
         };
         let standing = self.open.standing(&self.plan, &self.terms.cooldowns);
         let first = (!self.open.first.is_never()).then_some(self.open.first);
-        let latest = now.latest;
         // What is foretold has reasons, whether the rules ask for them or not.
-        let reasons = self.reasons.take();
-        self.reasons = Some(Reasons::new(&self.plan));
+        let reasons = self.reasons.replace(Reasons::new(&self.plan));
         let dimensions = assessed.into_iter().zip(self.look_ahead(now));
         self.reasons = reasons;
         let dimensions = dimensions.map(|((bound, segments), next)| Outlook { bound, segments, next }).collect();
@@ -300,6 +297,21 @@ impl Shard {
             ahead[n_before..].iter().for_each(|change| moved[usize::from(change.dimension.0)] = true);
         }
         explain::next(n_dimensions, ahead, Some(now.due))
+    }
+
+    /// Holds a segment against a customer at an instant, for explanations: moves nobody. `None`: no such customer.
+    pub fn weigh(
+        &mut self,
+        customer: &str,
+        (dimension, segment): (DimensionId, SegmentId),
+        at: Instant,
+    ) -> Option<Weighed> {
+        let index = self.find(hash_of(customer), customer)?;
+        let latest = self.records.0[index as usize].latest;
+        self.open_at(index);
+        let Shard { plan, calendar, open: customer, scratch, .. } = self;
+        let mut view = View { plan, calendar, customer, scratch, latest };
+        Some(weigh::weigh(&mut view, &self.terms, (dimension, segment), at))
     }
 
     pub fn n_customers(&self) -> usize {
@@ -342,7 +354,7 @@ impl Shard {
             self.open_at(index);
             return index;
         }
-        self.scratch.forget_facts();
+        self.scratch.forget();
         self.open.open_new(&self.plan, &self.terms.cooldowns, customer);
         let index = u32::try_from(self.records.0.len()).expect("a shard has fewer than 2^32 customers");
         // The block has to hold the id before the directory may look at it again.
@@ -362,7 +374,7 @@ impl Shard {
     }
 
     fn open_at(&mut self, index: u32) {
-        self.scratch.forget_facts();
+        self.scratch.forget();
         let block = self.arena.bytes(self.records.0[index as usize].block);
         self.open.open(&self.plan, &self.terms.cooldowns, block);
     }
@@ -372,10 +384,10 @@ impl Shard {
         Now { index, due, latest, judged: latest }
     }
 
-    fn fold_open(&mut self, event: &Event, latest: Instant) -> DimensionSet {
-        let Shard { plan, calendar, names, entry, open, scratch, terms, .. } = self;
-        scratch.forget_facts();
-        Folder { plan, calendar, names, entry, dependence: &terms.dependence }.fold(open, event, latest)
+    fn fold_open(&mut self, event: &Event, latest: Instant) {
+        let Shard { plan, calendar, names, entry, open, scratch, terms, touched, .. } = self;
+        scratch.forget();
+        Folder { plan, calendar, names, entry, dependence: &terms.dependence, touched }.fold(open, event, latest)
     }
 
     fn judge_open(&mut self, now: &mut Now, occasion: Occasion, out: &mut Vec<Change>) {
@@ -387,7 +399,7 @@ impl Shard {
             scratch: &mut self.scratch,
             latest: now.latest,
         };
-        now.due = judge::judge(&mut view, &self.terms, occasion, out);
+        now.due = judge::judge(&mut view, &self.terms, occasion, &mut self.touched, out);
         assert!(now.due > occasion.at, "the next due is later than the judgement");
         if out.len() == n_before {
             return;
@@ -402,6 +414,7 @@ impl Shard {
     }
 
     fn judge_due(&mut self, now: &mut Now, out: &mut Vec<Change>) {
+        self.touched.clear();
         now.judged = now.latest;
         self.judge_open(now, Occasion::elapsed(now.due), out);
     }
@@ -481,6 +494,6 @@ fn id_of<'a>(arena: &'a Arena, record: &Record) -> &'a [u8] {
     reader.bytes(n)
 }
 
-fn size_index(segment: Option<crate::rules::plan::SegmentId>) -> usize {
+fn size_index(segment: Option<SegmentId>) -> usize {
     segment.map_or(0, |segment| usize::from(segment.0) + 1)
 }

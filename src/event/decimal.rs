@@ -59,7 +59,17 @@ impl Decimal {
 impl Amount {
     /// Reads a decimal and rounds it; an error beyond ±9·10^14 units.
     pub fn parse(text: &str) -> Result<Amount, DecimalError> {
-        Numeral::parse(text)?.round()
+        match Amount::parse_small(text) {
+            Some(amount) => Ok(amount),
+            None => Numeral::parse(text)?.round(),
+        }
+    }
+
+    /// Reads a decimal as nearly all are written: few digits, at most four of them behind the point, no exponent.
+    /// `None` says nothing of the text.
+    #[inline]
+    pub(super) fn parse_small(text: &str) -> Option<Amount> {
+        Small::parse(text)?.amount()
     }
 
     /// Reads a decimal and rounds it; a value beyond ±9·10^14 units stays there.
@@ -73,7 +83,11 @@ impl Amount {
 
     /// The exact product of two decimals as written, rounded once: unit price times quantity.
     pub fn parse_product(left: &str, right: &str) -> Result<Amount, DecimalError> {
-        Numeral::parse(left)?.times(Numeral::parse(right)?)
+        let small = || Small::parse(left)?.times(Small::parse(right)?)?.amount();
+        match small() {
+            Some(amount) => Ok(amount),
+            None => Numeral::parse(left)?.times(Numeral::parse(right)?),
+        }
     }
 
     /// This amount at a currency's rate, rounded again.
@@ -94,6 +108,54 @@ impl Amount {
     /// Whether it is within ±10^10 units, which is what an event may say (SPEC 5).
     pub fn is_within_limit(self) -> bool {
         self.0.unsigned_abs() <= Amount::LIMIT.0.unsigned_abs()
+    }
+}
+
+/// A decimal of at most 18 digits without an exponent: `mantissa` / 10^`n_places`.
+#[derive(Clone, Copy)]
+struct Small {
+    mantissa: i64,
+    n_places: usize,
+}
+
+impl Small {
+    /// `None`: no such decimal, or none at all.
+    #[inline]
+    fn parse(text: &str) -> Option<Small> {
+        let (negative, digits) = match text.as_bytes() {
+            [b'-', digits @ ..] => (true, digits),
+            digits => (false, digits),
+        };
+        // Digits on both sides of the point, and no zero before others.
+        let is_whole_right = matches!(digits, [b'0'] | [b'0', b'.', ..] | [b'1'..=b'9', ..]);
+        if !is_whole_right || digits.len() > 18 {
+            return None;
+        }
+        let (mut mantissa, mut point) = (0, digits.len());
+        for (index, byte) in digits.iter().enumerate() {
+            let digit = byte.wrapping_sub(b'0');
+            if digit <= 9 {
+                mantissa = mantissa * 10 + i64::from(digit);
+            } else if *byte == b'.' && point == digits.len() && index + 1 < digits.len() {
+                point = index;
+            } else {
+                return None;
+            }
+        }
+        let n_places = digits.len().saturating_sub(point + 1);
+        Some(Small { mantissa: if negative { -mantissa } else { mantissa }, n_places })
+    }
+
+    fn times(self, other: Small) -> Option<Small> {
+        let mantissa = self.mantissa.checked_mul(other.mantissa)?;
+        Some(Small { mantissa, n_places: self.n_places + other.n_places })
+    }
+
+    /// Exactly, if four places do.
+    fn amount(self) -> Option<Amount> {
+        const FACTORS: [i64; PLACES as usize + 1] = [10_000, 1_000, 100, 10, 1];
+        let amount = self.mantissa.checked_mul(*FACTORS.get(self.n_places)?)?;
+        (amount.unsigned_abs() <= Amount::SUM_LIMIT.0.unsigned_abs()).then_some(Amount(amount))
     }
 }
 
@@ -420,6 +482,15 @@ mod tests {
             let padded = format!("{}{}", written(mantissa, places.max(1)), "0".repeat(40));
             prop_assert_eq!(Amount::parse(&padded), Ok(Amount(slow(i128::from(mantissa), places.max(1)) as i64)));
             prop_assert_eq!(Decimal::parse(&written(mantissa, places)).and_then(Decimal::round), expected);
+        }
+
+        #[test]
+        fn small_ones_are_what_they_are_digit_by_digit(
+            left in "-?[0-9]{0,19}(\\.[0-9]{0,5})?(e1)?", right in "-?[0-9]{0,2}(\\.[0-9]{0,5})?",
+        ) {
+            prop_assert_eq!(Amount::parse(&left), Numeral::parse(&left).and_then(|numeral| numeral.round()));
+            let product = Numeral::parse(&left).and_then(|left| Ok((left, Numeral::parse(&right)?)));
+            prop_assert_eq!(Amount::parse_product(&left, &right), product.and_then(|(left, right)| left.times(right)));
         }
 
         #[test]

@@ -5,14 +5,15 @@
 //! this order: size, form, kind, customer, id, time, then the other fields, currency and amount.
 
 use std::borrow::Cow;
+use std::mem::take;
 
 use super::money::{LineSum, Rate, event_amount, line_amount};
-use super::record::{Field, LineField, Parts, RawLine, Record};
+use super::record::{Field, Keys, LineField, RawLine, Record};
 use super::slot::{Slot, shortened};
 use super::time::{in_range, parse_milliseconds, parse_rfc3339};
 use super::{
-    Amount, AmountSource, AttributeId, Builtin, Event, Instant, KindId, Line, Reason, Reject, Scalar, Schema, Text,
-    TextField, json, protobuf,
+    Amount, AmountSource, Builtin, Event, Instant, KindId, Line, Reason, Reject, Schema, Text, TextField, json,
+    protobuf,
 };
 
 /// A longer message is rejected unread.
@@ -32,8 +33,7 @@ pub enum Format {
 pub struct Decoder {
     schema: Schema,
     kinds: Vec<KindDecoder>,
-    /// Names of fields beyond the contract that are some kind's amount.
-    extras: Vec<Box<str>>,
+    keys: Keys,
 }
 
 /// What is looked for in a kind's events.
@@ -53,7 +53,7 @@ pub(super) struct KindDecoder {
 pub(super) enum AmountPlace {
     None,
     Field(Field),
-    /// Index into [`Decoder::extras`].
+    /// A field beyond the contract.
     Extra(u8),
 }
 
@@ -83,7 +83,14 @@ impl Decoder {
             }
         });
         let kinds = kinds.collect();
-        Decoder { schema: schema.clone(), kinds, extras }
+        let keys = Keys::new(&extras, &schema.attributes);
+        Decoder { schema: schema.clone(), kinds, keys }
+    }
+
+    /// Keeps these attributes too, for somebody who looks on; no rule reads them. Their ids follow the schema's.
+    pub fn keeping(mut self, names: &[Box<str>]) -> Decoder {
+        self.keys.keep(names);
+        self
     }
 
     /// Decodes one message. `kind_of_topic` is the kind of events that do not say their own.
@@ -97,14 +104,15 @@ impl Decoder {
             let detail = format!("{} bytes, more than {MAX_MESSAGE_BYTES}", bytes.len());
             return Err(Reject::new(Reason::MessageTooLarge, detail));
         }
-        let record = match format {
-            Format::Json => json::read(bytes, &self.extras)?,
-            Format::Protobuf => protobuf::read(bytes)?,
-        };
-        self.judge(&record, kind_of_topic)
+        let mut record = Record::default();
+        match format {
+            Format::Json => json::read(bytes, &self.keys, &mut record)?,
+            Format::Protobuf => protobuf::read(bytes, &self.keys, &mut record)?,
+        }
+        self.judge(&mut record, kind_of_topic)
     }
 
-    fn judge<'a>(&self, record: &Record<'a>, kind_of_topic: Option<KindId>) -> Result<Event<'a>, Reject> {
+    fn judge<'a>(&self, record: &mut Record<'a>, kind_of_topic: Option<KindId>) -> Result<Event<'a>, Reject> {
         let kind_id = self.kind(record, kind_of_topic)?;
         let kind = &self.kinds[kind_id.0 as usize];
         let customer = customer(record)?;
@@ -122,7 +130,10 @@ impl Decoder {
         let (rating, discount) = (number(Field::Rating)?, number(Field::Discount)?);
         let (lines, sum) = kind.lines(record, rate, &texts)?;
         let amount = event_amount(kind, record, rate, sum)?;
-        let attributes = self.attributes(kind, record)?;
+        if let Some(fault) = record.attributes.fault.take() {
+            return Err(fault);
+        }
+        let attributes = if kind.keeps_attributes { take(&mut record.attributes.read) } else { Vec::new() };
         Ok(Event { kind: kind_id, time, customer, id, amount, texts, rating, discount, lines, attributes })
     }
 
@@ -134,30 +145,6 @@ impl Decoder {
             _ => kind_of_topic
                 .ok_or_else(|| Reject::new(Reason::UnknownKind, "no `kind`, and the topic is not configured for one")),
         }
-    }
-
-    fn attributes<'a>(
-        &self,
-        kind: &KindDecoder,
-        record: &Record<'a>,
-    ) -> Result<Vec<(AttributeId, Scalar<'a>)>, Reject> {
-        let mut kept: Vec<(AttributeId, Scalar<'a>)> = Vec::new();
-        let mut take = |name: &str, slot: Slot<'a>| {
-            let value = slot.scalar(name)?;
-            let wanted = if kind.keeps_attributes { self.schema.attribute(name) } else { None };
-            if let Some(id) = wanted {
-                match kept.iter_mut().find(|(known, _)| *known == id) {
-                    Some((_, earlier)) => *earlier = value,
-                    None => kept.push((id, value)),
-                }
-            }
-            Ok(())
-        };
-        match &record.attributes {
-            Parts::Json(slot) => json::read_attributes(*slot, take)?,
-            Parts::Read(attributes) => attributes.iter().try_for_each(|&(name, slot)| take(name, slot))?,
-        }
-        Ok(kept)
     }
 }
 
@@ -175,7 +162,11 @@ impl KindDecoder {
         let mut texts = Texts::default();
         for &(text, is_kept) in &self.texts {
             let field = Field::of_text(text);
-            let value = record.slot(field).text(field.name())?;
+            let value = match record.slot(field) {
+                Slot::Absent => continue,
+                Slot::Text(_) if !is_kept => continue,
+                slot => slot.text(field.name())?,
+            };
             if is_kept {
                 texts[text as usize] = if text == TextField::Query { value.map(lowered) } else { value };
             }
@@ -193,18 +184,16 @@ impl KindDecoder {
         if !Field::Items.is_of(self.builtin) {
             return Ok((lines, sum));
         }
-        let mut take = |raw: RawLine<'a>| {
-            let line = self.line(&raw, rate, texts)?;
+        for raw in &record.lines.read {
+            let line = self.line(raw, rate, texts)?;
             sum.n_lines += 1;
             sum.total += line.amount.map_or(0, |amount| i128::from(amount.0));
             if self.keeps_lines {
                 lines.push(line);
             }
-            Ok(())
-        };
-        match &record.items {
-            Parts::Json(slot) => json::read_lines(*slot, take)?,
-            Parts::Read(lines) => lines.iter().try_for_each(|line| take(*line))?,
+        }
+        if let Some(fault) = &record.lines.fault {
+            return Err(fault.clone());
         }
         Ok((lines, sum))
     }

@@ -6,110 +6,150 @@
 
 mod scan;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use scan::Scanner;
+use scan::{Name, Scanner};
 
-use super::record::{Field, LineField, Parts, RawLine, Record};
+use super::record::{Field, Key, Keys, Parts, RawLine, Record};
 use super::slot::{Slot, shortened};
-use super::{Reason, Reject};
+use super::{AttributeId, Reason, Reject, Scalar};
 
-/// Takes a message apart. `extras` are the names of fields beyond the contract that are wanted.
-pub(super) fn read<'a>(bytes: &'a [u8], extras: &[Box<str>]) -> Result<Record<'a>, Reject> {
+/// Takes a message apart.
+pub(super) fn read<'a>(bytes: &'a [u8], keys: &Keys, record: &mut Record<'a>) -> Result<(), Reject> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| Reject::new(Reason::Undecodable, format!("not UTF-8 from byte {} on", error.valid_up_to())))?;
-    match scan_record(text, extras) {
-        Some(record) => Ok(record),
-        None => parse_record(text, extras),
+    if scan_record(text, keys, record).is_none() {
+        *record = Record::default();
+        parse_record(text, keys, record)?;
     }
+    Ok(())
 }
 
 /// By the scanner: `None` for what is no event, for keys with escapes and for very deep values.
-fn scan_record<'a>(text: &'a str, extras: &[Box<str>]) -> Option<Record<'a>> {
-    let mut record = empty_record();
-    let mut scanner = Scanner::new(text);
-    let read = scanner.members(|key, slot| {
-        let Slot::Text(name) = key else { return Err(()) };
-        if let Some(key) = Key::find(name, extras) {
-            key.put(slot, &mut record);
+fn scan_record<'a>(text: &'a str, keys: &Keys, record: &mut Record<'a>) -> Option<()> {
+    let mut scanner = Scanner::new(text, 0);
+    scanner.members(&keys.event, |scanner, name| {
+        match name {
+            Name::Known(Key::Field(Field::Items)) => {
+                scanner.move_to(read_lines(text, scanner.at(), keys, &mut record.lines)?);
+            }
+            Name::Known(Key::Field(Field::Attributes)) => {
+                scanner.move_to(read_attributes(text, scanner.at(), keys, &mut record.attributes)?);
+            }
+            Name::Known(key) => record.put(key, scanner.value()?),
+            Name::Unknown(_) => drop(scanner.value()?),
+            Name::Escaped(_) => return None,
         }
-        Ok(())
-    });
-    (read? == Ok(()) && scanner.is_at_end()).then_some(record)
+        Some(())
+    })?;
+    scanner.is_at_end().then_some(())
 }
 
 /// By `serde_json`, which has the last word on what is JSON, and says what is wrong.
-fn parse_record<'a>(text: &'a str, extras: &[Box<str>]) -> Result<Record<'a>, Reject> {
-    let mut record = empty_record();
+fn parse_record<'a>(text: &'a str, keys: &Keys, record: &mut Record<'a>) -> Result<(), Reject> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let read = json.deserialize_map(Fill { record: &mut record, extras });
-    match read.and_then(|()| json.end()) {
-        Ok(()) => Ok(record),
-        Err(error) => {
-            let detail = format!("JSON: {}", shortened(&error.to_string()));
-            Err(Reject::new(Reason::Undecodable, detail))
+    let read = json.deserialize_map(Fill { record, keys });
+    read.and_then(|()| json.end())
+        .map_err(|error| Reject::new(Reason::Undecodable, format!("JSON: {}", shortened(&error.to_string()))))
+}
+
+/// Reads the lines of an order, as far as the first fault; where they end. `None`: not JSON, or too deep.
+#[inline(never)]
+fn read_lines<'a>(text: &'a str, at: usize, keys: &Keys, lines: &mut Parts<RawLine<'a>>) -> Option<usize> {
+    let mut scanner = Scanner::new(text, at);
+    *lines = Parts::default();
+    if !scanner.is_at_list() {
+        let slot = scanner.value()?;
+        lines.fault = (slot != Slot::Absent).then(|| slot.is_not("a list", Field::Items.name()));
+        return Some(scanner.at());
+    }
+    let read = scanner.elements(|scanner| {
+        if !scanner.is_at_object() {
+            lines.fault = Some(no_line());
+            return None;
+        }
+        let mut line = RawLine::default();
+        scanner.members(&keys.line, |scanner, name| {
+            let slot = scanner.value()?;
+            let field = match name {
+                Name::Known(field) => Some(field),
+                Name::Unknown(_) => None,
+                Name::Escaped(name) => keys.line.find(&unescaped(name, Field::Items, &mut lines.fault)?),
+            };
+            if let Some(field) = field {
+                line[field as usize] = slot;
+            }
+            Some(())
+        })?;
+        lines.read.push(line);
+        Some(())
+    });
+    read.map(|()| scanner.at()).or_else(|| skip_faulty(text, at, &lines.fault))
+}
+
+/// Reads those attributes that are wanted, as far as the first fault; where they end. `None`: not JSON, or too deep.
+#[inline(never)]
+fn read_attributes<'a>(
+    text: &'a str,
+    at: usize,
+    keys: &Keys,
+    attributes: &mut Parts<(AttributeId, Scalar<'a>)>,
+) -> Option<usize> {
+    let mut scanner = Scanner::new(text, at);
+    *attributes = Parts::default();
+    if !scanner.is_at_object() {
+        let slot = scanner.value()?;
+        attributes.fault = (slot != Slot::Absent).then(|| slot.is_not("an object", Field::Attributes.name()));
+        return Some(scanner.at());
+    }
+    let read = scanner.members(&keys.attributes, |scanner, name| {
+        let slot = scanner.value()?;
+        match (name, slot) {
+            (Name::Known(id), _) => attributes.put(Some(id), &keys.attribute_names[id.0 as usize], slot),
+            (Name::Unknown(name), Slot::List(_) | Slot::Object(_) | Slot::Escaped(_)) => {
+                attributes.put(None, name, slot)
+            }
+            (Name::Unknown(_), _) => Some(()),
+            (Name::Escaped(name), _) => {
+                let name = unescaped(name, Field::Attributes, &mut attributes.fault)?;
+                attributes.put(keys.attributes.find(&name), &name, slot)
+            }
+        }
+    });
+    read.map(|()| scanner.at()).or_else(|| skip_faulty(text, at, &attributes.fault))
+}
+
+/// Where something ends that begins at `at` and was given up for a fault: all must be JSON nevertheless.
+#[cold]
+fn skip_faulty(text: &str, at: usize, fault: &Option<Reject>) -> Option<usize> {
+    fault.as_ref()?;
+    let mut scanner = Scanner::new(text, at);
+    scanner.value().map(|_| scanner.at())
+}
+
+#[cold]
+fn unescaped(name: &str, of: Field, fault: &mut Option<Reject>) -> Option<String> {
+    match Slot::Escaped(name).text(of.name()) {
+        Ok(name) => name.map(Cow::into_owned),
+        Err(reject) => {
+            *fault = Some(reject);
+            None
         }
     }
 }
 
-fn empty_record<'a>() -> Record<'a> {
-    Record {
-        slots: Default::default(),
-        extras: Vec::new(),
-        items: Parts::Json(Slot::Absent),
-        attributes: Parts::Json(Slot::Absent),
-    }
-}
-
-/// Hands over each line of a list of items.
-pub(super) fn read_lines<'a>(
-    items: Slot<'a>,
-    mut each: impl FnMut(RawLine<'a>) -> Result<(), Reject>,
-) -> Result<(), Reject> {
-    let text = match items {
-        Slot::Absent => return Ok(()),
-        Slot::List(text) => text,
-        other => return Err(other.is_not("a list", Field::Items.name())),
-    };
-    let read = Scanner::new(text).elements(|scanner| {
-        let mut line = RawLine::default();
-        let filled = scanner.members(|key, slot| {
-            if let Some(field) = key.text(Field::Items.name())?.and_then(|name| LineField::named(&name)) {
-                line[field as usize] = slot;
-            }
-            Ok(())
-        })?;
-        Some(filled.and_then(|()| each(line)))
-    });
-    read.unwrap_or_else(|| {
-        Err(Reject::new(Reason::Undecodable, "a line in `items` is no object, or holds one that is too deep"))
-    })
-}
-
-/// Hands over each attribute's name and value.
-pub(super) fn read_attributes<'a>(
-    attributes: Slot<'a>,
-    mut each: impl FnMut(&str, Slot<'a>) -> Result<(), Reject>,
-) -> Result<(), Reject> {
-    let text = match attributes {
-        Slot::Absent => return Ok(()),
-        Slot::Object(text) => text,
-        other => return Err(other.is_not("an object", Field::Attributes.name())),
-    };
-    let read = Scanner::new(text).members(|key, slot| match key.text(Field::Attributes.name())? {
-        Some(name) => each(&name, slot),
-        None => Ok(()),
-    });
-    read.unwrap_or_else(|| Err(Reject::new(Reason::Undecodable, "`attributes` holds an object that is too deep")))
+fn no_line() -> Reject {
+    Reject::new(Reason::Undecodable, "a line in `items` is no object, or holds one that is too deep")
 }
 
 /// Fills the slots of a record from an object.
 struct Fill<'r, 'a> {
     record: &'r mut Record<'a>,
-    extras: &'r [Box<str>],
+    keys: &'r Keys,
 }
 
 impl<'a> Visitor<'a> for Fill<'_, 'a> {
@@ -120,38 +160,30 @@ impl<'a> Visitor<'a> for Fill<'_, 'a> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key_seed(Named(|name: &str| Key::find(name, self.extras)))? {
+        let Fill { record, keys } = self;
+        while let Some(key) = map.next_key_seed(Named(|name: &str| keys.event.find(name)))? {
+            let Some(key) = key else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let json = map.next_value::<&'a RawValue>()?.get();
             match key {
-                Some(key) => key.put(Slot::of_json(map.next_value::<&'a RawValue>()?.get()), self.record),
-                None => {
-                    map.next_value::<IgnoredAny>()?;
+                Key::Field(Field::Items) => {
+                    if read_lines(json, 0, keys, &mut record.lines).is_none() {
+                        record.lines.fault.get_or_insert_with(no_line);
+                    }
                 }
+                Key::Field(Field::Attributes) => {
+                    if read_attributes(json, 0, keys, &mut record.attributes).is_none() {
+                        let too_deep =
+                            || Reject::new(Reason::Undecodable, "`attributes` holds an object that is too deep");
+                        record.attributes.fault.get_or_insert_with(too_deep);
+                    }
+                }
+                key => record.put(key, Slot::of_json(json)),
             }
         }
         Ok(())
-    }
-}
-
-/// A field that is wanted.
-#[derive(Clone, Copy)]
-enum Key {
-    Field(Field),
-    Extra(u8),
-}
-
-impl Key {
-    fn find(name: &str, extras: &[Box<str>]) -> Option<Key> {
-        let extra = || extras.iter().position(|known| **known == *name).map(|index| Key::Extra(index as u8));
-        Field::named(name).map(Key::Field).or_else(extra)
-    }
-
-    fn put<'a>(self, slot: Slot<'a>, record: &mut Record<'a>) {
-        match self {
-            Key::Field(Field::Items) => record.items = Parts::Json(slot),
-            Key::Field(Field::Attributes) => record.attributes = Parts::Json(slot),
-            Key::Field(field) => record.slots[field as usize] = slot,
-            Key::Extra(number) => record.extras.push((number, slot)),
-        }
     }
 }
 
@@ -182,11 +214,16 @@ impl<'a, T, F: Fn(&str) -> Option<T>> Visitor<'a> for Named<F> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::record::LineField;
     use super::*;
 
     const EVENT: &str = r#"{"event_id":"e1","kind":"purchase","customer_id":1001,"time":"2026-01-03T09:12:44.12Z", "value" : 2.50,
         "items":[{"product_id":"p\"1","quantity":2,"more":[1,{"a":null}]},{}],"attributes":{"age":30,"vip":true},"value":"3",
         "unknown":{"x":[[],{}],"y":"\u00e4\ud800"},"query":"RED öSHOES","rating":null,"channel":false,"k\u0069nd":"refund"}"#;
+
+    fn keys() -> Keys {
+        Keys::new(&["value".into()], &["age".into(), "vip".into()])
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 10_000, ..ProptestConfig::default() })]
@@ -209,27 +246,28 @@ mod tests {
                 }
             }
             let text: String = text.into_iter().collect();
-            let extras = ["value".into()];
-            let (scanned, parsed) = (scan_record(&text, &extras), parse_record(&text, &extras));
-            match scanned {
-                Some(record) => prop_assert_eq!(format!("{record:?}"), format!("{:?}", parsed.expect("serde_json takes it"))),
-                None => prop_assert!(parsed.is_err() || text.contains('\\'), "{}", text),
+            let keys = keys();
+            let (mut scanned, mut parsed) = (Record::default(), Record::default());
+            let is_scanned = scan_record(&text, &keys, &mut scanned).is_some();
+            let is_parsed = parse_record(&text, &keys, &mut parsed).is_ok();
+            if is_scanned {
+                prop_assert!(is_parsed, "{}", text);
+                prop_assert_eq!(format!("{scanned:?}"), format!("{parsed:?}"), "{}", text);
+            } else {
+                prop_assert!(!is_parsed || text.contains('\\'), "{}", text);
             }
         }
     }
 
     #[test]
     fn a_key_with_escapes_is_found_all_the_same() {
-        let record = read(EVENT.as_bytes(), &["value".into()]).expect("an event");
+        let mut record = Record::default();
+        read(EVENT.as_bytes(), &keys(), &mut record).expect("an event");
         assert_eq!(record.slot(Field::Kind), Slot::Text("refund"));
         assert_eq!(record.extra(0), Slot::Text("3"));
-        let line = r#"[{"pr\u006fduct_id":"p1"}]"#;
-        let mut lines = Vec::new();
-        read_lines(Slot::List(line), |line| {
-            lines.push(line);
-            Ok(())
-        })
-        .expect("a line");
-        assert_eq!(lines[0][LineField::ProductId as usize], Slot::Text("p1"));
+        let mut lines = Parts::default();
+        let line = r#"[{"pr\u006fduct_id":"p1"}] "#;
+        assert_eq!(read_lines(line, 0, &keys(), &mut lines), Some(line.len() - 1));
+        assert_eq!(lines.read[0][LineField::ProductId as usize], Slot::Text("p1"));
     }
 }

@@ -9,6 +9,7 @@ mod decoder;
 mod instant;
 mod json;
 mod money;
+mod names;
 mod protobuf;
 mod record;
 mod reject;
@@ -69,6 +70,16 @@ impl TextField {
             TextField::Query => "query",
         }
     }
+}
+
+/// The names of all fields of the contract.
+pub fn field_names<'a>() -> impl Iterator<Item = &'a str> {
+    record::Field::names()
+}
+
+/// Whether events of a kind have a field of the contract; `None`: the contract has no such field.
+pub fn has_field(kind: Builtin, name: &str) -> Option<bool> {
+    record::Field::named(name).map(|field| field.is_of(kind))
 }
 
 /// One thing a customer did. Fields that the schema does not ask for, or that the kind does not have, are absent.

@@ -6,29 +6,32 @@
 use prost::DecodeError;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
-use super::record::{Field, LineField, N_FIELDS, Parts, RawLine, Record};
+use super::record::{Field, Keys, LineField, RawLine, Record};
 use super::slot::Slot;
 use super::{Reason, Reject};
 
 /// Takes a message apart.
-pub(super) fn read(bytes: &[u8]) -> Result<Record<'_>, Reject> {
-    let mut slots: [Slot<'_>; N_FIELDS] = Default::default();
-    let (mut items, mut attributes) = (Vec::new(), Vec::new());
+pub(super) fn read<'a>(bytes: &'a [u8], keys: &Keys, record: &mut Record<'a>) -> Result<(), Reject> {
+    let mut attributes = Vec::new();
     let mut rest = Wire(bytes);
     while let Some((tag, wire_type)) = rest.next_key()? {
         match event_field(tag) {
-            Some(Field::Items) => items.push(read_line(rest.bytes(wire_type, Field::Items.name())?)?),
+            Some(Field::Items) => record.lines.read.push(read_line(rest.bytes(wire_type, Field::Items.name())?)?),
             Some(Field::Attributes) => {
                 attributes.push(read_attribute(rest.bytes(wire_type, Field::Attributes.name())?)?)
             }
-            Some(Field::Time) => slots[Field::Time as usize] = rest.integer(wire_type, Field::Time.name())?,
-            Some(field) => slots[field as usize] = Slot::Text(rest.text(wire_type, field.name())?),
+            Some(Field::Time) => record.slots[Field::Time as usize] = rest.integer(wire_type, Field::Time.name())?,
+            Some(field) => record.slots[field as usize] = Slot::Text(rest.text(wire_type, field.name())?),
             None => rest.skip(wire_type, tag)?,
         }
     }
     keep_last(&mut attributes);
-    let (items, attributes) = (Parts::Read(items), Parts::Read(attributes));
-    Ok(Record { slots, extras: Vec::new(), items, attributes })
+    for (name, slot) in attributes {
+        if record.attributes.put(keys.attributes.find(name), name, slot).is_none() {
+            break; // the first fault counts
+        }
+    }
+    Ok(())
 }
 
 /// Of attributes with the same name the last counts, as in any Protobuf map.

@@ -2,8 +2,9 @@
 //!
 //! Nothing is judged here: which fields count depends on the kind, which may stand last in a message.
 
+use super::names::Names;
 use super::slot::Slot;
-use super::{Builtin, TextField};
+use super::{AttributeId, Builtin, Reject, Scalar, TextField};
 
 /// The contract's fields of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,55 +31,42 @@ pub(super) enum Field {
 }
 
 pub(super) const N_FIELDS: usize = 18;
+const N_LINE_FIELDS: usize = 7;
 
-const NAMES: [&str; N_FIELDS] = [
-    "event_id",
-    "kind",
-    "customer_id",
-    "time",
-    "amount",
-    "currency",
-    "items",
-    "product_id",
-    "category",
-    "brand",
-    "query",
-    "rating",
-    "channel",
-    "country",
-    "device",
-    "coupon",
-    "discount",
-    "attributes",
+/// By their names; in the order of [`Field`].
+const FIELDS: [(&str, Field); N_FIELDS] = [
+    ("event_id", Field::EventId),
+    ("kind", Field::Kind),
+    ("customer_id", Field::CustomerId),
+    ("time", Field::Time),
+    ("amount", Field::Amount),
+    ("currency", Field::Currency),
+    ("items", Field::Items),
+    ("product_id", Field::ProductId),
+    ("category", Field::Category),
+    ("brand", Field::Brand),
+    ("query", Field::Query),
+    ("rating", Field::Rating),
+    ("channel", Field::Channel),
+    ("country", Field::Country),
+    ("device", Field::Device),
+    ("coupon", Field::Coupon),
+    ("discount", Field::Discount),
+    ("attributes", Field::Attributes),
 ];
 
 impl Field {
     pub fn named(name: &str) -> Option<Field> {
-        Some(match name {
-            "event_id" => Field::EventId,
-            "kind" => Field::Kind,
-            "customer_id" => Field::CustomerId,
-            "time" => Field::Time,
-            "amount" => Field::Amount,
-            "currency" => Field::Currency,
-            "items" => Field::Items,
-            "product_id" => Field::ProductId,
-            "category" => Field::Category,
-            "brand" => Field::Brand,
-            "query" => Field::Query,
-            "rating" => Field::Rating,
-            "channel" => Field::Channel,
-            "country" => Field::Country,
-            "device" => Field::Device,
-            "coupon" => Field::Coupon,
-            "discount" => Field::Discount,
-            "attributes" => Field::Attributes,
-            _ => return None,
-        })
+        FIELDS.into_iter().find(|(known, _)| *known == name).map(|(_, field)| field)
     }
 
     pub fn name(self) -> &'static str {
-        NAMES[self as usize]
+        FIELDS[self as usize].0
+    }
+
+    /// The contract's names, in its order.
+    pub fn names<'a>() -> impl Iterator<Item = &'a str> {
+        FIELDS.into_iter().map(|(name, _)| name)
     }
 
     pub fn of_text(text: TextField) -> Field {
@@ -121,44 +109,109 @@ pub(super) enum LineField {
     Discount,
 }
 
-impl LineField {
-    pub fn named(name: &str) -> Option<LineField> {
-        Some(match name {
-            "product_id" => LineField::ProductId,
-            "category" => LineField::Category,
-            "brand" => LineField::Brand,
-            "quantity" => LineField::Quantity,
-            "unit_price" => LineField::UnitPrice,
-            "amount" => LineField::Amount,
-            "discount" => LineField::Discount,
-            _ => return None,
-        })
+/// By their names; in the order of [`LineField`].
+const LINE_FIELDS: [(&str, LineField); N_LINE_FIELDS] = [
+    ("product_id", LineField::ProductId),
+    ("category", LineField::Category),
+    ("brand", LineField::Brand),
+    ("quantity", LineField::Quantity),
+    ("unit_price", LineField::UnitPrice),
+    ("amount", LineField::Amount),
+    ("discount", LineField::Discount),
+];
+
+/// What is looked for in a message with names.
+#[derive(Debug, Clone)]
+pub(super) struct Keys {
+    pub event: Names<Key>,
+    pub line: Names<LineField>,
+    pub attributes: Names<AttributeId>,
+    /// Indexed by [`AttributeId`].
+    pub attribute_names: Vec<Box<str>>,
+}
+
+/// A field that is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
+    Field(Field),
+    /// One beyond the contract, by its number in the decoder.
+    Extra(u8),
+}
+
+impl Keys {
+    /// The contract's fields, and the `extras` beside them.
+    pub fn new(extras: &[Box<str>], names: &[Box<str>]) -> Keys {
+        let extras = extras.iter().zip(0..).map(|(name, number)| (&**name, Key::Extra(number)));
+        let mut keys = Keys {
+            event: Names::new(FIELDS.into_iter().map(|(name, field)| (name, Key::Field(field))).chain(extras)),
+            line: Names::new(LINE_FIELDS),
+            attributes: Names::new([]),
+            attribute_names: Vec::new(),
+        };
+        keys.keep(names);
+        keys
+    }
+
+    /// Attributes to be kept beside those there are.
+    pub fn keep(&mut self, names: &[Box<str>]) {
+        self.attribute_names.extend_from_slice(names);
+        let numbered = self.attribute_names.iter().zip(0..).map(|(name, number)| (&**name, AttributeId(number)));
+        self.attributes = Names::new(numbered);
     }
 }
 
 /// A line's fields, indexed by [`LineField`].
-pub(super) type RawLine<'a> = [Slot<'a>; 7];
+pub(super) type RawLine<'a> = [Slot<'a>; N_LINE_FIELDS];
 
-/// An event's lines, or its attributes.
+/// An event's lines, or its attributes. It is only in the judging of an event that a fault counts.
 #[derive(Debug)]
-pub(super) enum Parts<'a, T> {
-    /// One JSON value, not yet read.
-    Json(Slot<'a>),
-    /// Each one's slots.
-    Read(Vec<T>),
+pub(super) struct Parts<T> {
+    /// Those before the first fault.
+    pub read: Vec<T>,
+    pub fault: Option<Reject>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Record<'a> {
     /// Indexed by [`Field`]; `Items` and `Attributes` stay absent here.
     pub slots: [Slot<'a>; N_FIELDS],
-    /// Fields beyond the contract that are some kind's amount, by their number in the decoder; the last one wins.
+    /// Fields beyond the contract that are some kind's amount; the last one of a number counts.
     pub extras: Vec<(u8, Slot<'a>)>,
-    pub items: Parts<'a, RawLine<'a>>,
-    pub attributes: Parts<'a, (&'a str, Slot<'a>)>,
+    pub lines: Parts<RawLine<'a>>,
+    /// Those that rules read.
+    pub attributes: Parts<(AttributeId, Scalar<'a>)>,
+}
+
+impl<T> Default for Parts<T> {
+    fn default() -> Parts<T> {
+        Parts { read: Vec::new(), fault: None }
+    }
+}
+
+impl<'a> Parts<(AttributeId, Scalar<'a>)> {
+    /// Takes an attribute if it has an id, in place of an earlier one. `None`: its value is not one, and that is the
+    /// fault.
+    pub fn put(&mut self, id: Option<AttributeId>, name: &str, slot: Slot<'a>) -> Option<()> {
+        let value = slot.scalar(name).map_err(|reject| self.fault = Some(reject)).ok()?;
+        if let Some(id) = id {
+            match self.read.iter_mut().find(|(known, _)| *known == id) {
+                Some((_, earlier)) => *earlier = value,
+                None => self.read.push((id, value)),
+            }
+        }
+        Some(())
+    }
 }
 
 impl<'a> Record<'a> {
+    #[inline(always)]
+    pub fn put(&mut self, key: Key, slot: Slot<'a>) {
+        match key {
+            Key::Field(field) => self.slots[field as usize] = slot,
+            Key::Extra(number) => self.extras.push((number, slot)),
+        }
+    }
+
     pub fn slot(&self, field: Field) -> Slot<'a> {
         self.slots[field as usize]
     }
@@ -174,10 +227,15 @@ mod tests {
 
     #[test]
     fn every_field_is_found_by_its_name() {
-        for (index, name) in NAMES.into_iter().enumerate() {
-            let field = Field::named(name).expect("a field");
+        let keys = Keys::new(&["value".into()], &["age".into(), "vip".into()]);
+        for (index, (name, field)) in FIELDS.into_iter().enumerate() {
             assert_eq!((field as usize, field.name()), (index, name));
+            assert_eq!(keys.event.find(name), Some(Key::Field(field)));
         }
-        assert_eq!(Field::named("value"), None);
+        for (index, (name, field)) in LINE_FIELDS.into_iter().enumerate() {
+            assert_eq!((field as usize, keys.line.find(name)), (index, Some(field)));
+        }
+        assert_eq!(keys.event.find("value"), Some(Key::Extra(0)));
+        assert_eq!((keys.event.find("vip"), keys.attributes.find("vip")), (None, Some(AttributeId(1))));
     }
 }

@@ -45,6 +45,7 @@ impl<'a> Slot<'a> {
     }
 
     /// Text, unescaped.
+    #[inline]
     pub fn text(self, name: &str) -> Result<Option<Text<'a>>, Reject> {
         match self {
             Slot::Absent => Ok(None),
@@ -65,13 +66,39 @@ impl<'a> Slot<'a> {
     }
 
     /// A decimal within ±10^10, rounded.
+    #[inline]
     pub fn amount(self, name: &str) -> Result<Option<Amount>, Reject> {
+        match self {
+            Slot::Absent => Ok(None),
+            Slot::Number(text) | Slot::Text(text) => match Amount::parse_small(text) {
+                Some(amount) if amount.is_within_limit() => Ok(Some(amount)),
+                _ => self.unusual_amount(name),
+            },
+            _ => self.unusual_amount(name),
+        }
+    }
+
+    #[cold]
+    fn unusual_amount(self, name: &str) -> Result<Option<Amount>, Reject> {
         let Some(text) = self.decimal_text(name)? else { return Ok(None) };
         within_limit(Amount::parse(&text), name).map(Some)
     }
 
     /// A decimal, rounded, that stays within ±9·10^14.
+    #[inline]
     pub fn number(self, name: &str) -> Result<Option<Amount>, Reject> {
+        match self {
+            Slot::Absent => Ok(None),
+            Slot::Number(text) | Slot::Text(text) => match Amount::parse_small(text) {
+                Some(amount) => Ok(Some(amount)),
+                None => self.unusual_number(name),
+            },
+            _ => self.unusual_number(name),
+        }
+    }
+
+    #[cold]
+    fn unusual_number(self, name: &str) -> Result<Option<Amount>, Reject> {
         let Some(text) = self.decimal_text(name)? else { return Ok(None) };
         Amount::parse_saturating(&text).map(Some).map_err(|error| not_taken(error, name))
     }

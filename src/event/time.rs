@@ -11,25 +11,36 @@ const LAST_MS: u64 = 253_402_207_200_000;
 
 /// Reads RFC 3339. `None`: not of that form, or no such date.
 pub(super) fn parse_rfc3339(text: &str) -> Option<Instant> {
-    let bytes = text.as_bytes();
-    let (head, rest) = bytes.split_at_checked(19)?;
+    let (head, rest) = text.as_bytes().split_first_chunk::<19>()?;
     let separated = head[4] == b'-' && head[7] == b'-' && head[13] == b':' && head[16] == b':';
     if !separated || !matches!(head[10], b'T' | b't' | b' ') {
         return None;
     }
-    let year = two_digits(head, 0)? * 100 + two_digits(head, 2)?;
-    let (month, day) = (two_digits(head, 5)?, two_digits(head, 8)?);
-    let (hour, minute, second) = (two_digits(head, 11)?, two_digits(head, 14)?, two_digits(head, 17)?);
-    if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
+    let (mut is_digits, digit) = (true, |at: usize| u32::from(head[at].wrapping_sub(b'0')));
+    let mut two_digits = |at: usize| {
+        is_digits &= digit(at) <= 9 && digit(at + 1) <= 9;
+        digit(at) * 10 + digit(at + 1)
+    };
+    let year = two_digits(0) * 100 + two_digits(2);
+    let (month, day) = (two_digits(5), two_digits(8));
+    let (hour, minute, second) = (two_digits(11), two_digits(14), two_digits(17));
+    if !is_digits || !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
         return None;
     }
     if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    let (ms, rest) = parse_fraction(rest)?;
-    let offset_minutes = parse_offset(rest)?;
-    let minutes = (days_from_epoch(year, month, day) * 24 + hour) * 60 + minute - offset_minutes;
-    Some(Instant((minutes * 60 + second.min(59)) * 1_000 + ms))
+    let (ms, offset_minutes) = match rest {
+        [b'.', a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b'Z'] => {
+            (i64::from(a - b'0') * 100 + i64::from(b - b'0') * 10 + i64::from(c - b'0'), 0)
+        }
+        _ => {
+            let (ms, rest) = parse_fraction(rest)?;
+            (ms, parse_offset(rest)?)
+        }
+    };
+    let minutes = (days_from_epoch(year, month, day) * 24 + i64::from(hour)) * 60 + i64::from(minute) - offset_minutes;
+    Some(Instant((minutes * 60 + i64::from(second.min(59))) * 1_000 + ms))
 }
 
 /// RFC 3339 in UTC with milliseconds. `None` before 1970 and past [`LAST_MS`].
@@ -74,7 +85,7 @@ pub(super) fn in_range(instant: Instant) -> Option<Instant> {
 
 fn two_digits(bytes: &[u8], at: usize) -> Option<i64> {
     let (tens, ones) = (bytes[at].wrapping_sub(b'0'), bytes[at + 1].wrapping_sub(b'0'));
-    (tens <= 9 && ones <= 9).then_some(i64::from(tens * 10 + ones))
+    (tens <= 9 && ones <= 9).then(|| i64::from(tens * 10 + ones))
 }
 
 /// `.123456` cut to milliseconds, or nothing.
@@ -104,9 +115,9 @@ fn parse_offset(text: &[u8]) -> Option<i64> {
     }
 }
 
-fn days_in_month(year: i64, month: i64) -> i64 {
+fn days_in_month(year: u32, month: u32) -> u32 {
     match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
         2 => 28,
         4 | 6 | 9 | 11 => 30,
         _ => 31,
@@ -114,13 +125,12 @@ fn days_in_month(year: i64, month: i64) -> i64 {
 }
 
 /// Days since 1970-01-01 of a date of the Gregorian calendar: years are counted from March, so that the leap day is
-/// the last of its year, and in cycles of 400 years, which have 146 097 days.
-fn days_from_epoch(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (cycle, year_of_cycle) = (year.div_euclid(400), year.rem_euclid(400));
+/// the last of its year, and from 400 years before the year 0, so that none is negative.
+fn days_from_epoch(year: u32, month: u32, day: u32) -> i64 {
+    let year = year + 400 - u32::from(month <= 2);
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_cycle = year_of_cycle * 365 + year_of_cycle / 4 - year_of_cycle / 100 + day_of_year;
-    cycle * 146_097 + day_of_cycle - 719_468
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + day_of_year;
+    i64::from(days) - 719_468 - 146_097
 }
 
 /// The year, month and day of a day since 1970-01-01; the reverse of [`days_from_epoch`].
@@ -225,6 +235,13 @@ mod tests {
         }
         assert_eq!(rfc3339(Instant(-1)), None);
         assert_eq!(rfc3339(Instant(last.0 + 1)), None);
+    }
+
+    #[test]
+    fn what_is_no_digit_is_no_time() {
+        for text in ["2026-01-03T10:59:xy.000Z", "ÿ026-01-03T10:59:00Z", "2026-01-03T10:59:00+zz:00"] {
+            assert_eq!(parse_rfc3339(text), None, "{text}");
+        }
     }
 
     #[test]

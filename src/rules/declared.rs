@@ -2,7 +2,7 @@
 //! Everything knows where it stands. A part that was wrong already is left out (`None`), and was reported.
 
 use super::place::{Excerpt, Place};
-use crate::event::{Amount, AmountSource, Builtin, Rates, Span};
+use crate::event::{Amount, AmountSource, Builtin, KindSchema, Rates, Schema, Span};
 
 /// A configuration's rules.
 #[derive(Debug, Clone)]
@@ -70,6 +70,20 @@ pub struct From {
 }
 
 impl Declared {
+    /// What decoders need to take or reject an event, and nothing of what rules read of it.
+    pub fn bare_schema(&self) -> Schema {
+        let kinds = self.kinds.iter().map(|kind| KindSchema {
+            name: kind.name.clone(),
+            builtin: kind.builtin,
+            amount: kind.amount.clone(),
+            texts: Default::default(),
+            lines: false,
+            attributes: false,
+        });
+        let (currency, rates) = (self.currency.clone(), self.rates.clone());
+        Schema { kinds: kinds.collect(), attributes: Vec::new(), currency, rates }
+    }
+
     pub fn dimension(&self, name: &str) -> Option<usize> {
         self.dimensions.iter().position(|dimension| dimension.name.text() == name)
     }

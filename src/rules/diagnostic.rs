@@ -60,6 +60,10 @@ pub enum Code {
     BadSetting,
     ReservedSetting,
     BadSecret,
+    BadMoment,
+    BadLine,
+    BadEvent,
+    NothingExpected,
     AlwaysHolds,
     NeverHolds,
     Unreachable,
@@ -74,7 +78,7 @@ pub enum Code {
 
 impl Code {
     /// Every code with its stable number, in the order of the numbers.
-    pub const ALL: [(Code, &'static str); 56] = [
+    pub const ALL: [(Code, &'static str); 60] = [
         (Code::Unreadable, "E0101"),
         (Code::TooLarge, "E0102"),
         (Code::NotToml, "E0103"),
@@ -121,6 +125,10 @@ impl Code {
         (Code::BadSetting, "E0601"),
         (Code::ReservedSetting, "E0602"),
         (Code::BadSecret, "E0603"),
+        (Code::BadMoment, "E0701"),
+        (Code::BadLine, "E0702"),
+        (Code::BadEvent, "E0703"),
+        (Code::NothingExpected, "E0704"),
         (Code::AlwaysHolds, "W0601"),
         (Code::NeverHolds, "W0602"),
         (Code::Unreachable, "W0603"),

@@ -43,6 +43,15 @@ pub fn tokens(text: &str) -> Result<Vec<(Token<'_>, Extent)>, Fault> {
     }
 }
 
+/// The string that begins with the quote at `at`, and where it ends.
+pub fn quoted_at(text: &str, at: usize) -> Result<(Box<str>, usize), Fault> {
+    let mut lexer = Lexer { text, at };
+    match lexer.token()? {
+        Token::Text(found) => Ok((found, lexer.at)),
+        _ => unreachable!("a quote stands at `at`"),
+    }
+}
+
 struct Lexer<'a> {
     text: &'a str,
     at: usize,

@@ -20,10 +20,12 @@ pub mod check;
 pub mod plan;
 
 pub mod calendar;
+pub mod decider;
 pub mod verdict;
 
 pub mod reading;
 
+pub mod timeline;
 pub mod words;
 
 pub mod cost;

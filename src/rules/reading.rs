@@ -3,6 +3,7 @@
 //!
 //! What always holds: the verdict is the evaluator's own, and the values come from the facts that it read.
 
+use super::decider::Decider;
 use super::plan::{
     Comparison, ComparisonId, Condition, Feature, FeatureId, Linear, Plan, Relation, Test, TextOperand, Unit,
 };
@@ -35,8 +36,8 @@ pub struct Reading {
 }
 
 /// Reads a comparison at an instant.
-pub fn read(plan: &Plan, facts: &mut impl Facts, id: ComparisonId, at: Instant) -> Reading {
-    let verdict = verdict::condition(plan, facts, &Condition::Compare(id), at);
+pub fn read(plan: &Plan, decider: &Decider, facts: &mut impl Facts, id: ComparisonId, at: Instant) -> Reading {
+    let verdict = decider.comparison(plan, facts, id, at);
     let Comparison { test, .. } = plan.comparison(id);
     let (left, right) = sides(plan, facts, test, at);
     let features = features(test).map(|feature| (feature, feature_quantity(plan, facts, feature, at))).collect();
@@ -65,10 +66,14 @@ fn features(test: &Test) -> impl Iterator<Item = FeatureId> {
     left.into_iter().chain(right).flat_map(|side| side.terms.iter().map(|(_, feature)| *feature))
 }
 
-fn sum(plan: &Plan, facts: &mut impl Facts, side: &Linear, (unit, scale): (Unit, i128), at: Instant) -> Quantity {
+/// The value of a sum, cut to whole units of `scale`.
+pub fn sum(plan: &Plan, facts: &mut impl Facts, side: &Linear, (unit, scale): (Unit, i128), at: Instant) -> Quantity {
     let form = verdict::sum(plan, facts, side, at).form;
     match form.at(at) {
-        Some(value) => of_unit(unit, within_64_bits(value.div_euclid(scale))),
+        Some(value) => {
+            let value = if scale == 1 { value } else { value.div_euclid(scale) };
+            of_unit(unit, value.clamp(i64::MIN.into(), i64::MAX.into()) as i64)
+        }
         None if form == Form::Never => Quantity::Never,
         None => Quantity::Absent,
     }
@@ -90,11 +95,8 @@ fn of_unit(unit: Unit, value: i64) -> Quantity {
     }
 }
 
-pub(super) fn within_64_bits(value: i128) -> i64 {
-    value.clamp(i64::MIN.into(), i64::MAX.into()) as i64
-}
-
-fn operand(facts: &impl Facts, operand: &TextOperand) -> Quantity {
+/// The text of an operand as it stands.
+pub fn operand(facts: &impl Facts, operand: &TextOperand) -> Quantity {
     match operand {
         TextOperand::Literal(text) => Quantity::Text(text.clone()),
         TextOperand::Segment(dimension) => Quantity::Text(facts.segment(*dimension).into()),
@@ -102,7 +104,8 @@ fn operand(facts: &impl Facts, operand: &TextOperand) -> Quantity {
     }
 }
 
-fn setting(facts: &impl Facts, attribute: AttributeId) -> Quantity {
+/// A profile attribute as it stands.
+pub fn setting(facts: &impl Facts, attribute: AttributeId) -> Quantity {
     match facts.attribute(attribute) {
         Attribute::Absent => Quantity::Absent,
         Attribute::Text(text) => Quantity::Text(text.into()),

@@ -1,16 +1,16 @@
-//! The verdict: does a condition hold at an instant, and until when is that certain without another event (SPEC 6).
+//! The verdict: does a comparison hold at an instant, and until when is that certain without another event (SPEC 6).
 //!
 //! Facts come through [`Facts`], so that this file knows nothing of how they are kept. An `until` may come too early,
 //! which costs a wasted judgement; it never comes too late.
 
 use std::cmp::Ordering;
 
-use super::plan::{Comparison, Condition, FeatureId, Linear, Plan, Relation, Score, Test, TextOperand};
+use super::plan::{Comparison, FeatureId, Linear, Plan, Relation, Score, Test, TextOperand};
 use crate::event::{AttributeId, Instant};
 
 /// At most this many pieces (bucket exits, crossings) are looked at before a due is given that may be early. SPEC 6 allows
 /// 64; looking is paid at every event, an early due only when it comes, and most are overtaken by an event first.
-const PIECES_MAX: usize = 6;
+pub(super) const PIECES_MAX: usize = 6;
 
 /// A feature's value, as a function of the instant while nothing leaves a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,24 +46,22 @@ pub trait Facts {
     /// Never asked for a score.
     fn value(&mut self, feature: FeatureId, at: Instant) -> (Value, Instant);
 
-    /// For a feature over a window: whether `truth` holds of its value at `at`, and the first instant at which that
-    /// differs as buckets leave. `monotone`: truth changes at most once as the value falls.
-    fn scan(&mut self, feature: FeatureId, at: Instant, monotone: bool, truth: &dyn Fn(i64) -> bool) -> Verdict;
+    /// For a feature over a window: whether its value has come to `least`, and the first instant at which that differs
+    /// as buckets leave.
+    fn reaches(&mut self, feature: FeatureId, at: Instant, least: i64) -> Verdict;
+
+    /// For a feature over a window: whether its value can only fall as buckets leave, and ends at zero.
+    fn only_falls(&mut self, feature: FeatureId) -> bool;
 
     fn attribute(&self, attribute: AttributeId) -> Attribute<'_>;
 
     /// The name of the segment in a dimension, `""` for none.
     fn segment(&self, dimension: super::plan::DimensionId) -> &str;
 
-    /// A verdict found before at the same instant from the same facts, if it is still good.
-    fn remembered(&self, comparison: super::plan::ComparisonId) -> Option<Verdict>;
+    /// A verdict found before for the same instant from the same facts, if it is still good.
+    fn remembered(&self, comparison: super::plan::ComparisonId, at: Instant) -> Option<Verdict>;
 
-    fn remember(&mut self, comparison: super::plan::ComparisonId, verdict: Verdict);
-
-    /// A score found before from the same facts and standing, with the instant it was asked for.
-    fn remembered_score(&self, score: super::plan::ScoreId) -> Option<(Instant, Value, Instant)>;
-
-    fn remember_score(&mut self, score: super::plan::ScoreId, found: (Instant, Value, Instant));
+    fn remember(&mut self, comparison: super::plan::ComparisonId, at: Instant, verdict: Verdict);
 }
 
 impl Verdict {
@@ -89,44 +87,6 @@ impl Verdict {
     #[allow(clippy::should_implement_trait, reason = "named as in the rules")]
     pub fn not(self) -> Verdict {
         Verdict { holds: !self.holds, until: self.until }
-    }
-}
-
-/// Evaluates a condition at an instant.
-pub fn condition(plan: &Plan, facts: &mut impl Facts, condition_: &Condition, at: Instant) -> Verdict {
-    match condition_ {
-        Condition::Constant(holds) => Verdict::forever(*holds),
-        Condition::Compare(id) => {
-            if let Some(verdict) = facts.remembered(*id) {
-                return verdict;
-            }
-            let verdict = comparison(plan, facts, plan.comparison(*id), at);
-            debug_assert!(verdict.until > at);
-            facts.remember(*id, verdict);
-            verdict
-        }
-        Condition::Not(inner) => condition(plan, facts, inner, at).not(),
-        Condition::All(parts) => {
-            let mut verdict = Verdict::forever(true);
-            for part in parts {
-                verdict = verdict.and(condition(plan, facts, part, at));
-                // One part that never holds settles it; the others are not looked at.
-                if verdict == Verdict::forever(false) {
-                    break;
-                }
-            }
-            verdict
-        }
-        Condition::Any(parts) => {
-            let mut verdict = Verdict::forever(false);
-            for part in parts {
-                verdict = verdict.or(condition(plan, facts, part, at));
-                if verdict == Verdict::forever(true) {
-                    break;
-                }
-            }
-            verdict
-        }
     }
 }
 
@@ -216,16 +176,7 @@ pub fn sum(plan: &Plan, facts: &mut impl Facts, sum: &Linear, at: Instant) -> Li
 /// A feature's value, and the first later instant at which it may be another function of the instant.
 pub(super) fn feature_value(plan: &Plan, facts: &mut impl Facts, feature: FeatureId, at: Instant) -> (Value, Instant) {
     match plan.feature(feature) {
-        super::plan::Feature::Score(id) => {
-            if let Some((asked, value, until)) = facts.remembered_score(*id)
-                && asked == at
-            {
-                return (value, until);
-            }
-            let (value, until) = score(plan, facts, plan.score(*id), at);
-            facts.remember_score(*id, (at, value, until));
-            (value, until)
-        }
+        super::plan::Feature::Score(id) => score(plan, facts, plan.score(*id), at),
         _ => facts.value(feature, at),
     }
 }
@@ -260,12 +211,6 @@ fn linear(
     right: &Linear,
     at: Instant,
 ) -> Verdict {
-    if let ([(coefficient, feature)], []) = (&left.terms[..], &right.terms[..])
-        && let Some(verdict) =
-            single(plan, facts, (*coefficient, *feature), relation, right.constant - left.constant, at)
-    {
-        return verdict;
-    }
     pieces(at, n_pieces(plan, &[left, right]), |at| {
         let (left, right) = (sum(plan, facts, left, at), sum(plan, facts, right, at));
         let end = left.until.min(right.until);
@@ -286,46 +231,6 @@ fn linear(
             }
         }
     })
-}
-
-/// One feature against a constant, as most comparisons are: without the machinery of pieces. `None` where that is
-/// needed to look further ahead.
-fn single(
-    plan: &Plan,
-    facts: &mut impl Facts,
-    (coefficient, feature): (i128, FeatureId),
-    relation: Relation,
-    constant: i128,
-    at: Instant,
-) -> Option<Verdict> {
-    use super::plan::Feature;
-    match plan.feature(feature) {
-        Feature::Window { .. } => {
-            let monotone = !matches!(relation, Relation::Equal | Relation::NotEqual);
-            return Some(match (coefficient, i64::try_from(constant)) {
-                (1, Ok(constant)) => facts.scan(feature, at, monotone, &|value| relation.holds(value.cmp(&constant))),
-                _ => facts.scan(feature, at, monotone, &|value| {
-                    relation.holds((coefficient * i128::from(value)).cmp(&constant))
-                }),
-            });
-        }
-        Feature::DaysUntil(_) => return None,
-        _ => {}
-    }
-    let (value, until) = feature_value(plan, facts, feature, at);
-    let holds = match value {
-        Value::Absent => false,
-        Value::Never => relation.holds(Ordering::Greater),
-        Value::Fixed(value) => relation.holds((coefficient * i128::from(value)).cmp(&constant)),
-        Value::Since(instant) => {
-            let difference = Difference { slope: coefficient, offset: -coefficient * i128::from(instant.0) - constant };
-            let holds = relation.holds(difference.sign(at));
-            let is_turn = |turn: &Instant| relation.holds(difference.sign(*turn)) != holds;
-            let turn = difference.turns(at).into_iter().flatten().find(is_turn);
-            return Some(Verdict { holds, until: until.min(turn.unwrap_or(Instant::NEVER)) });
-        }
-    };
-    Some(Verdict { holds, until })
 }
 
 fn linear_in(plan: &Plan, facts: &mut impl Facts, left: &Linear, values: &[i128], at: Instant) -> Verdict {
@@ -408,7 +313,7 @@ impl Difference {
 }
 
 /// Quotient towards minus infinity and its rest; `divisor` is positive.
-fn divide(dividend: i128, divisor: i128) -> (i128, i128) {
+pub(super) fn divide(dividend: i128, divisor: i128) -> (i128, i128) {
     // Almost always both fit 64 bits, which the machine divides ten times as fast.
     match (i64::try_from(dividend), i64::try_from(divisor)) {
         (Ok(dividend), Ok(divisor)) => (dividend.div_euclid(divisor).into(), dividend.rem_euclid(divisor).into()),

@@ -1,7 +1,7 @@
 //! `dormouse replay`: events from files, changes as JSON lines. Arguments, files to write, what people read; the work is
 //! `pipeline::replay`'s.
 
-mod progress;
+pub mod progress;
 mod summary;
 
 use std::fs::File;
@@ -151,8 +151,8 @@ fn is_same_file(a: &Path, b: &Path) -> bool {
     }
 }
 
-/// Reads a moment of the command line.
-pub(super) fn instant(text: &str) -> Result<Instant, String> {
+/// RFC 3339, or milliseconds since 1970.
+pub fn instant(text: &str) -> Result<Instant, String> {
     if let Ok(ms) = text.parse() {
         return Ok(Instant(ms));
     }
@@ -162,8 +162,8 @@ pub(super) fn instant(text: &str) -> Result<Instant, String> {
     })
 }
 
-/// Reads a duration of the command line.
-pub(super) fn span(text: &str) -> Result<Span, String> {
+/// A duration such as `30d`.
+pub fn span(text: &str) -> Result<Span, String> {
     parse_span(text).map_err(|error| error.explain().to_owned())
 }
 

@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 
 use super::customer::{Customer, SettingValue};
-use super::series::{Series, add_sums};
+use super::series::{Bucket, Series, add_sums};
 use super::values::Values;
 use crate::event::{Amount, AttributeId, Instant, Span};
 use crate::rules::calendar::{self, Calendar};
-use crate::rules::plan::{ComparisonId, DimensionId, Feature, FeatureId, Measure, Plan, ScoreId, SeriesId};
+use crate::rules::plan::{ComparisonId, DimensionId, Feature, FeatureId, Measure, Plan, SeriesId};
 use crate::rules::verdict::{Attribute, Facts, Value, Verdict};
 
 /// Looked at most when a comparison is not monotone; a due after that may be early (SPEC 6).
@@ -24,6 +24,8 @@ const LISTED_MAX: usize = 24;
 struct Column {
     generation: u64,
     values: Vec<i64>,
+    /// No value is below the one before it.
+    only_rises: bool,
 }
 
 /// A window of a series, and the column that says what it holds.
@@ -32,20 +34,27 @@ struct Lookup {
     series: usize,
     column: usize,
     window: Span,
+    /// Counts of events need no column.
+    is_count: bool,
 }
 
-/// What has been computed for the customer that is open: columns while their facts stay, verdicts while the instant and
-/// the standing stay.
+/// A verdict that was costly.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    generation: u64,
+    at: Instant,
+    verdict: Verdict,
+}
+
+/// What has been computed for the customer that is open, while their facts stay.
 #[derive(Debug)]
 pub struct Scratch {
     /// For each feature over a window, where it looks.
     windows: Vec<Option<Lookup>>,
     measures: Vec<(SeriesId, Measure)>,
     columns: Vec<Column>,
-    columns_generation: u64,
-    verdicts: Vec<(u64, Verdict)>,
-    scores: Vec<(u64, (Instant, Value, Instant))>,
-    verdicts_generation: u64,
+    verdicts: Vec<Found>,
+    generation: u64,
     counted: Counted,
 }
 
@@ -59,30 +68,23 @@ impl Scratch {
                 measures.push((series, measure));
                 measures.len() - 1
             });
-            Some(Lookup { series: usize::from(series.0), column, window })
+            Some(Lookup { series: usize::from(series.0), column, window, is_count: measure == Measure::Count })
         };
         let windows = plan.features.iter().map(lookup).collect();
+        let nothing = Found { generation: 0, at: Instant::NEVER, verdict: Verdict::forever(false) };
         Scratch {
             windows,
             columns: measures.iter().map(|_| Column::default()).collect(),
             measures,
-            columns_generation: 1,
-            verdicts: vec![(0, Verdict::forever(false)); plan.comparisons.len()],
-            scores: vec![(0, (Instant::NEVER, Value::Absent, Instant::NEVER)); plan.scores.len()],
-            verdicts_generation: 1,
+            verdicts: vec![nothing; plan.comparisons.len()],
+            generation: 1,
             counted: Counted::default(),
         }
     }
 
     /// Another customer, or other facts.
-    pub fn forget_facts(&mut self) {
-        self.columns_generation += 1;
-        self.verdicts_generation += 1;
-    }
-
-    /// Another instant, or another standing.
-    pub fn forget_verdicts(&mut self) {
-        self.verdicts_generation += 1;
+    pub fn forget(&mut self) {
+        self.generation += 1;
     }
 }
 
@@ -99,7 +101,7 @@ pub struct View<'a> {
 struct Window<'a> {
     series: &'a Series,
     /// Indexed by how many of the newest buckets are in.
-    column: &'a [i64],
+    column: &'a Column,
     m: usize,
     window: Span,
 }
@@ -112,18 +114,30 @@ impl Window<'_> {
             _ => self.series.buckets[self.series.buckets.len() - m].time + self.window,
         }
     }
+
+    /// How many of the newest buckets are in when the value is first another, as buckets leave.
+    fn n_other(&self, is_other: impl Fn(&i64) -> bool) -> usize {
+        let left = &self.column.values[..self.m];
+        let looked_at = left.len().saturating_sub(SCAN_MAX);
+        // The one before those looked at may be another.
+        left[looked_at..].iter().rposition(is_other).map_or(looked_at, |index| looked_at + index + 1)
+    }
 }
 
 impl View<'_> {
+    fn lookup(&self, feature: FeatureId) -> Lookup {
+        self.scratch.windows[usize::from(feature.0)].expect("only windows are looked up")
+    }
+
     fn window(&mut self, feature: FeatureId, at: Instant) -> Window<'_> {
-        let lookup = self.scratch.windows[usize::from(feature.0)];
-        let Lookup { series, column, window } = lookup.expect("only features over windows have columns");
+        let Lookup { series, column, window, .. } = self.lookup(feature);
         let series = self.customer.series(self.plan, series, self.latest);
-        let Scratch { columns, measures, counted, columns_generation, .. } = &mut *self.scratch;
+        let Scratch { columns, measures, counted, generation, .. } = &mut *self.scratch;
         let cached = &mut columns[column];
-        if cached.generation != *columns_generation {
-            cached.generation = *columns_generation;
+        if cached.generation != *generation {
+            cached.generation = *generation;
             fill_column(&mut cached.values, series, measures[column].1, self.calendar, counted);
+            cached.only_rises = cached.values.is_sorted();
         }
         let edge = at - window;
         let buckets = &series.buckets;
@@ -132,7 +146,21 @@ impl View<'_> {
             Some(oldest) if oldest.time <= edge => buckets.partition_point(|bucket| bucket.time <= edge),
             _ => 0,
         };
-        Window { series, column: &cached.values, m: buckets.len() - n_out, window }
+        Window { series, column: cached, m: buckets.len() - n_out, window }
+    }
+
+    /// Whether a window holds `least` events: as long as the one is in that makes the newest so many.
+    fn counts(&mut self, Lookup { series, window, .. }: Lookup, at: Instant, least: i64) -> Verdict {
+        let series = self.customer.series(self.plan, series, self.latest);
+        let mut missing = least.div_euclid(Amount::ONE.0) + i64::from(least.rem_euclid(Amount::ONE.0) > 0);
+        let completes = |bucket: &&Bucket| {
+            missing -= bucket.count;
+            missing <= 0
+        };
+        match series.buckets.iter().rev().find(completes) {
+            Some(bucket) if bucket.time + window > at => Verdict { holds: true, until: bucket.time + window },
+            _ => Verdict::forever(false),
+        }
     }
 
     fn totals_value(&mut self, feature: FeatureId) -> Value {
@@ -178,7 +206,7 @@ impl Facts for View<'_> {
         match self.plan.feature(feature) {
             Feature::Window { .. } => {
                 let window = self.window(feature, at);
-                (Value::Fixed(window.column[window.m]), window.exit(window.m))
+                (Value::Fixed(window.column.values[window.m]), window.exit(window.m))
             }
             Feature::Ever { .. } | Feature::SinceLast(_) | Feature::SinceFirst(_) | Feature::Gap(_) => {
                 forever(self.totals_value(feature))
@@ -197,29 +225,29 @@ impl Facts for View<'_> {
         }
     }
 
-    fn scan(&mut self, feature: FeatureId, at: Instant, monotone: bool, truth: &dyn Fn(i64) -> bool) -> Verdict {
-        let Feature::Window { measure, .. } = self.plan.feature(feature) else {
-            unreachable!("only windows are scanned")
-        };
-        let only_falls = matches!(measure, Measure::Count | Measure::Days | Measure::Distinct(_) | Measure::Top(_));
+    fn reaches(&mut self, feature: FeatureId, at: Instant, least: i64) -> Verdict {
+        let lookup = self.lookup(feature);
+        if lookup.is_count && least > 0 {
+            return self.counts(lookup, at, least);
+        }
         let window = self.window(feature, at);
-        let holds = truth(window.column[window.m]);
-        let left = &window.column[..window.m];
-        let n_other = if monotone && only_falls {
-            // As values fall the truth turns once: the other truth is at the front.
-            match left.first() {
-                Some(empty) if truth(*empty) != holds => left.partition_point(|value| truth(*value) != holds),
-                _ => 0,
-            }
-        } else {
-            let looked_at = left.len().saturating_sub(SCAN_MAX);
-            match left[looked_at..].iter().rposition(|value| truth(*value) != holds) {
-                Some(index) => looked_at + index + 1,
-                // The one before is not looked at, so it may be another.
-                None => looked_at,
-            }
+        let holds = window.column.values[window.m] >= least;
+        let n_other = match window.column.only_rises {
+            true if holds => window.column.values.partition_point(|value| *value < least),
+            true => 0,
+            false => window.n_other(|value| (*value >= least) != holds),
         };
         Verdict { holds, until: window.exit(n_other) }
+    }
+
+    fn only_falls(&mut self, feature: FeatureId) -> bool {
+        match self.plan.feature(feature) {
+            Feature::Window {
+                measure: Measure::Count | Measure::Days | Measure::Distinct(_) | Measure::Top(_),
+                ..
+            } => true,
+            _ => self.window(feature, Instant::NEVER).column.only_rises,
+        }
     }
 
     fn attribute(&self, attribute: AttributeId) -> Attribute<'_> {
@@ -236,22 +264,14 @@ impl Facts for View<'_> {
         self.plan.segment_name(dimension, self.customer.standpoints[usize::from(dimension.0)].segment())
     }
 
-    fn remembered(&self, comparison: ComparisonId) -> Option<Verdict> {
-        let (generation, verdict) = self.scratch.verdicts[usize::from(comparison.0)];
-        (generation == self.scratch.verdicts_generation).then_some(verdict)
+    fn remembered(&self, comparison: ComparisonId, at: Instant) -> Option<Verdict> {
+        let found = &self.scratch.verdicts[usize::from(comparison.0)];
+        (found.generation == self.scratch.generation && found.at == at).then_some(found.verdict)
     }
 
-    fn remember(&mut self, comparison: ComparisonId, verdict: Verdict) {
-        self.scratch.verdicts[usize::from(comparison.0)] = (self.scratch.verdicts_generation, verdict);
-    }
-
-    fn remembered_score(&self, score: ScoreId) -> Option<(Instant, Value, Instant)> {
-        let (generation, found) = self.scratch.scores[usize::from(score.0)];
-        (generation == self.scratch.verdicts_generation).then_some(found)
-    }
-
-    fn remember_score(&mut self, score: ScoreId, found: (Instant, Value, Instant)) {
-        self.scratch.scores[usize::from(score.0)] = (self.scratch.verdicts_generation, found);
+    fn remember(&mut self, comparison: ComparisonId, at: Instant, verdict: Verdict) {
+        let generation = self.scratch.generation;
+        self.scratch.verdicts[usize::from(comparison.0)] = Found { generation, at, verdict };
     }
 }
 

@@ -5,7 +5,7 @@ use prost::Message;
 
 use super::*;
 use crate::event::wire;
-use crate::event::{Decimal, KindSchema};
+use crate::event::{AttributeId, Decimal, KindSchema, Scalar};
 
 /// Every built-in kind and `cart_add`, whose amount is `value`; every field is read.
 fn schema() -> Schema {

@@ -4,95 +4,146 @@
 //! on values nested more than [`MAX_DEPTH`] deep. What always holds, and is tested with mutated messages: what it takes,
 //! `serde_json` takes with the same values.
 
+use wide::u8x16;
+
+use crate::event::names::Names;
 use crate::event::slot::Slot;
 
 const MAX_DEPTH: u32 = 128;
 
+/// How many bytes are looked at together.
+const BLOCK: usize = 64;
+
+/// Where a walk stands. What is not inlined is told `text` and `at` instead, so that all of it can stay in registers.
+#[derive(Clone, Copy)]
 pub(super) struct Scanner<'a> {
     text: &'a str,
     at: usize,
+    /// Where the last block that was looked at begins.
+    block: usize,
+    /// A bit for each byte of the block at which plain text of a string ends. That one string's end can be looked up
+    /// before the string before it has been dealt with is what makes the walk fast.
+    ends: u64,
+}
+
+/// A member's name.
+pub(super) enum Name<'a, T> {
+    /// One of those that were asked for.
+    Known(T),
+    Unknown(&'a str),
+    /// In its quotes.
+    Escaped(&'a str),
 }
 
 impl<'a> Scanner<'a> {
-    pub fn new(text: &'a str) -> Scanner<'a> {
-        let mut scanner = Scanner { text, at: 0 };
+    /// At the first byte from `at` on that is no space.
+    #[inline(always)]
+    pub fn new(text: &'a str, at: usize) -> Scanner<'a> {
+        let mut scanner = Scanner { text, at, block: at, ends: ends_from(text.as_bytes(), at) };
         scanner.space();
         scanner
     }
 
+    #[inline(always)]
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Goes on at `at`.
+    #[inline(always)]
+    pub fn move_to(&mut self, at: usize) {
+        self.at = at;
+    }
+
     /// Whether nothing but space is left.
+    #[inline(always)]
     pub fn is_at_end(&mut self) -> bool {
         self.space();
         self.at == self.text.len()
     }
 
-    /// Hands over the key and value of each member of an object. `None`: not an object, or not JSON.
-    pub fn members<E>(&mut self, mut each: impl FnMut(Slot<'a>, Slot<'a>) -> Result<(), E>) -> Option<Result<(), E>> {
+    /// Whether an object begins here.
+    pub fn is_at_object(&self) -> bool {
+        self.byte() == b'{'
+    }
+
+    /// Whether a list begins here.
+    pub fn is_at_list(&self) -> bool {
+        self.byte() == b'['
+    }
+
+    /// Calls `each` with the name of every member of an object, at its value, to read that. `None`: not an object, not
+    /// JSON, or `each` gave up.
+    #[inline(always)]
+    pub fn members<T: Copy>(
+        &mut self,
+        known: &Names<T>,
+        mut each: impl FnMut(&mut Self, Name<'a, T>) -> Option<()>,
+    ) -> Option<()> {
         self.take(b'{')?;
         if self.space() == b'}' {
             self.at += 1;
-            return Some(Ok(()));
+            return Some(());
         }
         loop {
-            let key = self.key()?;
+            let name = self.key(known)?;
+            each(self, name)?;
+            if !self.goes_on(b'}')? {
+                return Some(());
+            }
             self.space();
-            let value = self.value()?;
-            if let Err(error) = each(key, value) {
-                return Some(Err(error));
-            }
-            match self.space() {
-                b',' => self.at += 1,
-                b'}' => {
-                    self.at += 1;
-                    return Some(Ok(()));
-                }
-                _ => return None,
-            }
         }
     }
 
-    /// Calls `each` at the start of every element of a list, to read it. `None`: not a list, or not JSON.
-    pub fn elements<E>(&mut self, mut each: impl FnMut(&mut Self) -> Option<Result<(), E>>) -> Option<Result<(), E>> {
+    /// Calls `each` at the start of every element of a list, to read it. `None`: not a list, not JSON, or `each` gave
+    /// up.
+    #[inline(always)]
+    pub fn elements(&mut self, mut each: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.take(b'[')?;
         if self.space() == b']' {
             self.at += 1;
-            return Some(Ok(()));
+            return Some(());
         }
         loop {
+            each(self)?;
+            if !self.goes_on(b']')? {
+                return Some(());
+            }
             self.space();
-            if let Err(error) = each(self)? {
-                return Some(Err(error));
-            }
-            match self.space() {
-                b',' => self.at += 1,
-                b']' => {
-                    self.at += 1;
-                    return Some(Ok(()));
-                }
-                _ => return None,
-            }
         }
     }
 
-    /// The value that begins here.
+    /// Passes a comma, or the end of what is open. `None`: neither.
     #[inline(always)]
-    fn value(&mut self) -> Option<Slot<'a>> {
+    fn goes_on(&mut self, end: u8) -> Option<bool> {
+        let byte = self.space();
+        self.at += 1;
+        if byte == b',' {
+            return Some(true);
+        }
+        (byte == end).then_some(false)
+    }
+
+    /// The value that begins here.
+    // Inlined, as all that it calls for common values, so that slots are built where they are used: through memory
+    // they cost a stall each.
+    #[inline(always)]
+    pub fn value(&mut self) -> Option<Slot<'a>> {
         match self.byte() {
-            b'{' => self.nested().map(Slot::Object),
-            b'[' => self.nested().map(Slot::List),
+            b'{' => self.up_to(nested_end(self.text, self.at)?).map(Slot::Object),
+            b'[' => self.up_to(nested_end(self.text, self.at)?).map(Slot::List),
             _ => self.scalar(),
         }
     }
 
-    // Inlined, as `value` is, so that slots are built where they are used: through memory they cost a stall each.
     #[inline(always)]
     fn scalar(&mut self) -> Option<Slot<'a>> {
         match self.byte() {
-            b'"' => {
-                let (text, has_escapes) = self.string()?;
-                Some(if has_escapes { Slot::Escaped(text) } else { Slot::Text(text) })
-            }
-            b'-' | b'0'..=b'9' => self.number().map(Slot::Number),
+            b'"' => match self.string()? {
+                (start, true) => self.text.get(start..self.at).map(Slot::Escaped),
+                (start, false) => self.text.get(start + 1..self.at - 1).map(Slot::Text),
+            },
+            b'-' | b'0'..=b'9' => self.up_to(number_end(self.text.as_bytes(), self.at)?).map(Slot::Number),
             b't' => self.word("true").map(|()| Slot::True),
             b'f' => self.word("false").map(|()| Slot::False),
             b'n' => self.word("null").map(|()| Slot::Absent),
@@ -100,117 +151,84 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// An object or list as it stands. Walks with a bit for each open bracket instead of calling itself.
-    fn nested(&mut self) -> Option<&'a str> {
-        let start = self.at;
-        let (mut depth, mut objects) = (0, 0_u128);
-        loop {
-            let opened = self.space();
-            if opened == b'{' || opened == b'[' {
-                self.at += 1;
-                depth += 1;
-                objects = objects << 1 | u128::from(opened == b'{');
-                let is_empty = matches!((opened, self.space()), (b'{', b'}') | (b'[', b']'));
-                if depth > MAX_DEPTH {
-                    return None;
-                } else if !is_empty {
-                    if opened == b'{' {
-                        self.key()?;
-                    }
-                    continue;
-                }
-            } else {
-                self.scalar()?;
-            }
-            while self.space() == if objects & 1 == 1 { b'}' } else { b']' } {
-                self.at += 1;
-                depth -= 1;
-                objects >>= 1;
-                if depth == 0 {
-                    return self.text.get(start..self.at);
-                }
-            }
-            self.take(b',')?;
-            if objects & 1 == 1 {
-                self.key()?;
-            }
+    /// Moves to `end`; what was passed.
+    #[inline(always)]
+    fn up_to(&mut self, end: usize) -> Option<&'a str> {
+        let text = self.text.get(self.at..end);
+        self.at = end;
+        text
+    }
+
+    /// A member's name, which begins here, and the colon and space after it.
+    #[inline(always)]
+    fn key<T: Copy>(&mut self, known: &Names<T>) -> Option<Name<'a, T>> {
+        let quoted = self.text.as_bytes().get(self.at..)?.first_chunk();
+        let (start, has_escapes) = self.string()?;
+        let end = self.at;
+        let is_compact = self.byte() == b':';
+        if !is_compact {
+            self.space();
         }
-    }
-
-    /// A member's name and the colon after it.
-    #[inline(always)]
-    fn key(&mut self) -> Option<Slot<'a>> {
-        self.space();
-        let (name, has_escapes) = self.string()?;
-        self.space();
         self.take(b':')?;
-        Some(if has_escapes { Slot::Escaped(name) } else { Slot::Text(name) })
+        self.space();
+        if has_escapes {
+            return Some(Name::Escaped(self.text.get(start..end)?));
+        }
+        if let Some(meaning) = quoted.and_then(|bytes| known.find_quoted(bytes)) {
+            return Some(Name::Known(meaning));
+        }
+        let name = self.text.get(start + 1..end - 1)?;
+        let found = if is_compact && quoted.is_some() { known.find_other(name) } else { known.find(name) };
+        Some(found.map_or(Name::Unknown(name), Name::Known))
     }
 
-    /// A string's text without its quotes, or with them when it has escapes.
+    fn skip_key(&mut self) -> Option<()> {
+        self.string()?;
+        self.space();
+        self.take(b':')
+    }
+
+    /// Passes a string; where its first quote stands, and whether it has escapes.
     #[inline(always)]
-    fn string(&mut self) -> Option<(&'a str, bool)> {
-        self.take(b'"')?;
+    fn string(&mut self) -> Option<(usize, bool)> {
         let start = self.at;
-        self.at += n_plain(&self.text.as_bytes()[start..]);
+        self.take(b'"')?;
+        self.at = self.plain_end(self.at);
         if self.byte() == b'"' {
             self.at += 1;
-            return Some((self.text.get(start..self.at - 1)?, false));
+            return Some((start, false));
         }
-        self.rest_of_escaped(start).map(|text| (text, true))
+        self.at = escaped_end(self.text.as_bytes(), self.at)?;
+        Some((start, true))
     }
 
-    /// A string from its start on, of which the plain beginning is passed.
-    #[cold]
-    fn rest_of_escaped(&mut self, start: usize) -> Option<&'a str> {
-        let bytes = self.text.as_bytes();
+    /// Where the first quote, backslash or control character from `at` on stands; the end, if there is none.
+    #[inline(always)]
+    fn plain_end(&mut self, mut at: usize) -> usize {
         loop {
-            match bytes.get(self.at)? {
-                b'"' => break,
-                b'\\' => self.at += escape_len(&bytes[self.at + 1..])? + 1,
-                _ => return None,
+            let n_passed = at.wrapping_sub(self.block);
+            if n_passed < BLOCK {
+                let ends = self.ends >> n_passed;
+                if ends != 0 {
+                    return at + ends.trailing_zeros() as usize;
+                }
+                at = self.block + BLOCK;
             }
-            self.at += n_plain(&bytes[self.at..]);
+            if at >= self.text.len() {
+                return self.text.len();
+            }
+            self.block = at;
+            self.ends = ends_from(self.text.as_bytes(), at);
         }
-        self.at += 1;
-        self.text.get(start - 1..self.at)
-    }
-
-    fn number(&mut self) -> Option<&'a str> {
-        let start = self.at;
-        self.at += usize::from(self.byte() == b'-');
-        if self.byte() == b'0' {
-            self.at += 1;
-        } else {
-            self.digits()?;
-        }
-        if self.byte() == b'.' {
-            self.at += 1;
-            self.digits()?;
-        }
-        if matches!(self.byte(), b'e' | b'E') {
-            self.at += 1;
-            self.at += usize::from(matches!(self.byte(), b'+' | b'-'));
-            self.digits()?;
-        }
-        self.text.get(start..self.at)
-    }
-
-    /// One digit or more.
-    fn digits(&mut self) -> Option<()> {
-        let start = self.at;
-        while self.byte().is_ascii_digit() {
-            self.at += 1;
-        }
-        (self.at > start).then_some(())
     }
 
     fn word(&mut self, word: &str) -> Option<()> {
-        let found = self.text.as_bytes()[self.at..].starts_with(word.as_bytes());
+        let found = self.text.as_bytes().get(self.at..)?.starts_with(word.as_bytes());
         self.at += word.len();
         found.then_some(())
     }
 
+    #[inline(always)]
     fn take(&mut self, byte: u8) -> Option<()> {
         let found = self.byte() == byte;
         self.at += 1;
@@ -218,39 +236,131 @@ impl<'a> Scanner<'a> {
     }
 
     /// The byte here; 0, which begins and ends nothing, at the end.
+    #[inline(always)]
     fn byte(&self) -> u8 {
         self.text.as_bytes().get(self.at).copied().unwrap_or(0)
     }
 
     /// Passes over space; the byte after it.
+    #[inline(always)]
     fn space(&mut self) -> u8 {
-        while matches!(self.byte(), b' ' | b'\n' | b'\t' | b'\r') {
-            self.at += 1;
+        let byte = self.byte();
+        if byte > b' ' {
+            return byte;
         }
+        self.at = space_end(self.text.as_bytes(), self.at);
         self.byte()
     }
 }
 
-/// How many bytes come before the first quote, backslash or control character. Eight at a time: of a word, the
-/// lowest byte that is marked is one of them (bytes above it may be marked by a borrow).
-fn n_plain(bytes: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let mut n = 0;
-    while let Some(chunk) = bytes[n..].first_chunk::<8>() {
-        let word = u64::from_le_bytes(*chunk);
-        let quote = word ^ (ONES * u64::from(b'"'));
-        let backslash = word ^ (ONES * u64::from(b'\\'));
-        let marked = (quote.wrapping_sub(ONES) & !quote)
-            | (backslash.wrapping_sub(ONES) & !backslash)
-            | (word.wrapping_sub(ONES * 0x20) & !word);
-        let marked = marked & (ONES * 0x80);
-        if marked != 0 {
-            return n + marked.trailing_zeros() as usize / 8;
+/// Of the block at `at`, a bit for each byte that is a quote, a backslash or a control character. After the end of a
+/// message there are only such.
+#[inline(never)]
+fn ends_from(bytes: &[u8], at: usize) -> u64 {
+    let rest = bytes.get(at..).unwrap_or_default();
+    match rest.first_chunk() {
+        Some(block) => ends_in(block),
+        None => {
+            let mut block = [0; BLOCK];
+            block[..rest.len()].copy_from_slice(rest);
+            ends_in(&block)
         }
-        n += 8;
     }
-    let rest = &bytes[n..];
-    n + rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
+}
+
+#[inline(always)]
+fn ends_in(block: &[u8; BLOCK]) -> u64 {
+    let (parts, _) = block.as_chunks::<16>();
+    parts.iter().rev().fold(0, |ends, part| {
+        let bytes = u8x16::new(*part);
+        let is_control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+        let is_end = bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\')) | is_control;
+        ends << 16 | u64::from(is_end.to_bitmask())
+    })
+}
+
+#[cold]
+fn space_end(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().position(|byte| !matches!(byte, b' ' | b'\n' | b'\t' | b'\r')).unwrap_or(rest.len())
+}
+
+/// Where the object or list at `at` ends. Walks with a bit for each open bracket instead of calling itself.
+fn nested_end(text: &str, at: usize) -> Option<usize> {
+    let mut scanner = Scanner::new(text, at);
+    let (mut depth, mut objects) = (0, 0_u128);
+    loop {
+        let opened = scanner.space();
+        if opened == b'{' || opened == b'[' {
+            scanner.at += 1;
+            depth += 1;
+            objects = objects << 1 | u128::from(opened == b'{');
+            let is_empty = matches!((opened, scanner.space()), (b'{', b'}') | (b'[', b']'));
+            if depth > MAX_DEPTH {
+                return None;
+            } else if !is_empty {
+                if opened == b'{' {
+                    scanner.skip_key()?;
+                }
+                continue;
+            }
+        } else {
+            scanner.scalar()?;
+        }
+        while scanner.space() == if objects & 1 == 1 { b'}' } else { b']' } {
+            scanner.at += 1;
+            depth -= 1;
+            objects >>= 1;
+            if depth == 0 {
+                return Some(scanner.at);
+            }
+        }
+        scanner.take(b',')?;
+        if objects & 1 == 1 {
+            scanner.space();
+            scanner.skip_key()?;
+        }
+    }
+}
+
+/// Where the number at `at` ends.
+fn number_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let byte = |at: usize| bytes.get(at).copied().unwrap_or(0);
+    // One digit or more.
+    let digits = |start: usize| {
+        let mut at = start;
+        while byte(at).is_ascii_digit() {
+            at += 1;
+        }
+        (at > start).then_some(at)
+    };
+    let mut at = at + usize::from(byte(at) == b'-');
+    at = if byte(at) == b'0' { at + 1 } else { digits(at)? };
+    if byte(at) == b'.' {
+        at = digits(at + 1)?;
+    }
+    if matches!(byte(at), b'e' | b'E') {
+        at = digits(at + 1 + usize::from(matches!(byte(at + 1), b'+' | b'-')))?;
+    }
+    Some(at)
+}
+
+/// How many bytes come before the first quote, backslash or control character; all, if there is none.
+fn n_plain(bytes: &[u8]) -> usize {
+    bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(bytes.len())
+}
+
+/// Where a string ends of which the plain beginning, up to `at`, is passed.
+#[cold]
+fn escaped_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += escape_len(&bytes[at + 1..])? + 1,
+            _ => return None,
+        }
+        at += n_plain(&bytes[at..]);
+    }
 }
 
 /// The length of an escape after its backslash.
@@ -270,7 +380,7 @@ mod tests {
 
     /// The one value that a text is, if the scanner takes it.
     fn scan(text: &str) -> Option<Slot<'_>> {
-        let mut scanner = Scanner::new(text);
+        let mut scanner = Scanner::new(text, 0);
         let slot = scanner.value()?;
         scanner.is_at_end().then_some(slot)
     }

@@ -51,7 +51,14 @@ impl Messages {
             out.extend_from_slice(if index == 0 { b"{\"condition\":" } else { b",{\"condition\":" });
             out.extend_from_slice(self.names.condition(evidence.comparison));
             out.extend_from_slice(b",\"value\":");
-            append_text(&evidence.value, out);
+            match evidence.value.text() {
+                Some(text) => append_text(text, out),
+                None => {
+                    out.push(b'"');
+                    evidence.value.append_to(out);
+                    out.push(b'"');
+                }
+            }
             out.extend_from_slice(if evidence.holds { b",\"holds\":true}" } else { b",\"holds\":false}" });
         }
         out.push(b']');

@@ -37,7 +37,7 @@ impl Messages {
         for evidence in &change.evidence {
             nested(11, out, |out| {
                 text(1, &plan.comparison(evidence.comparison).text, out);
-                text(2, &evidence.value, out);
+                nested(2, out, |out| evidence.value.append_to(out));
                 varint(3, u64::from(evidence.holds), out);
             });
         }

@@ -7,9 +7,10 @@ use proptest::prelude::*;
 use prost::Message;
 
 use super::*;
-use crate::engine::{Cause, Evidence, Place};
-use crate::event::{Schema, wire};
+use crate::engine::{Cause, Evidence, Place, Readings};
+use crate::event::{Schema, Span, wire};
 use crate::rules::plan::{Comparison, ComparisonId, Condition, Dimension, DimensionId, Segment, SegmentId, Test};
+use crate::rules::reading::Quantity;
 
 fn segment(name: &str, action: Option<&str>, label: Option<&str>) -> Segment {
     Segment {
@@ -58,7 +59,11 @@ fn change() -> Change {
         from_since: Some(Instant(1_767_431_564_120)),
         effective_at: Instant(1_770_023_564_001),
         cause: Cause::Elapsed,
-        evidence: vec![Evidence { comparison: ComparisonId(0), value: "30d1ms".into(), holds: true }],
+        evidence: vec![Evidence {
+            comparison: ComparisonId(0),
+            value: Readings::One(Quantity::Duration(Span(2_592_000_001))),
+            holds: true,
+        }],
         reason: None,
         standing: [Some(SegmentId(1)), None].into(),
     }
@@ -226,7 +231,7 @@ proptest! {
         customer in any::<String>(), sequence in any::<u64>(), value in ".{0,200}", len in 0_usize..20_000,
         at in 0..Instant::END.0, offset in any::<i64>(), partition in any::<i32>(), event_id in any::<Option<String>>(),
     ) {
-        let value: Box<str> = format!("{value}{}", "x".repeat(len)).into();
+        let value = Readings::One(Quantity::Text(format!("{value}{}", "x".repeat(len)).into()));
         let evidence = vec![Evidence { comparison: ComparisonId(0), value, holds: false }];
         let change = Change { customer: customer.into(), sequence, effective_at: Instant(at), evidence, ..change() };
         let origin = Origin::Record { topic: "t", partition, offset, event_id: event_id.as_deref() };

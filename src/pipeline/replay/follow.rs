@@ -2,17 +2,15 @@
 //!
 //! What always holds: their changes and standing are those of a whole replay of the same files.
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::sync::Arc;
 
-use super::packed::{Origin, unpack};
-use super::spill::Merged;
-use super::worker::{Entry, Job};
-use super::{Error, Options, Played, play};
-use crate::engine::{Change, Shard};
-use crate::event::Instant;
+use super::packed::Origin;
+use super::worker::Sink;
+use super::{Error, Options, watch};
+use crate::engine::{Cause, Change, Shard};
+use crate::event::{Decoder, Event, Instant};
 use crate::rules::Plan;
 
 /// So many ids are compared with one that is not found.
@@ -25,7 +23,7 @@ const NEAR_MAX: usize = 3;
 pub struct Followed {
     /// Holds this customer alone, or nobody; its clock stands where the whole replay's does.
     pub shard: Shard,
-    /// In the order of `sequence`, with the record that caused it.
+    /// In the order of `sequence`, those that an event caused with its place.
     pub changes: Vec<(Change, Option<Origin>)>,
     /// Accepted events of the customer, duplicates included.
     pub n_events: u64,
@@ -41,69 +39,77 @@ pub struct Followed {
 
 /// Replays the files for one customer. `options` as for a whole replay.
 pub fn follow(plan: &Arc<Plan>, options: &Options, customer: &str) -> Result<Followed, Error> {
-    let Played { done, files, n_not_read, clock, .. } = play(plan, options, None, Some(customer))?;
-    let mut sorted = Vec::new();
-    let mut shards = Vec::new();
+    let follower = || Follower::new(customer);
+    let (summary, followers) = watch(plan, Decoder::new(&plan.schema), options, None, follower)?;
     let mut near = BTreeSet::new();
-    let mut n_events = 0;
-    for done in done {
-        sorted.push(done.changes);
-        if let Some((focus, shard)) = done.focused {
-            n_events += focus.n_events;
-            near.extend(focus.near);
-            shards.push(shard);
+    let mut owner: Option<Follower> = None;
+    for follower in followers {
+        near.extend(follower.near.iter().cloned());
+        if owner.as_ref().is_none_or(|owner| owner.n_events < follower.n_events) {
+            owner = Some(follower);
         }
     }
-    let owner = shards.iter().position(|shard| shard.n_customers() > 0).unwrap_or(0);
-    let changes = Merged::new(sorted).and_then(read).map_err(Error::Temporary)?;
+    let Follower { n_events, changes, shard, .. } = owner.expect("there is at least one thread, each with a follower");
     Ok(Followed {
-        shard: shards.swap_remove(owner),
+        shard: shard.expect("a replay that has come to its end gives its shards away"),
         changes,
         n_events,
-        n_events_read: files.iter().map(|file| file.summary.n_events).sum(),
-        n_not_read,
-        end: clock,
+        n_events_read: summary.n_events,
+        n_not_read: summary.n_not_read,
+        end: summary.end,
         near: near.into_iter().take(NEAR_MAX).filter(|_| n_events == 0).map(|(_, id)| id).collect(),
     })
 }
 
-fn read(mut sorted: Merged) -> io::Result<Vec<(Change, Option<Origin>)>> {
-    let mut changes = Vec::new();
-    while let Some((key, payload)) = sorted.next()? {
-        changes.push(unpack(key, payload));
-    }
-    changes.sort_by_key(|(change, _)| change.sequence);
-    Ok(changes)
-}
-
-/// Whom a shard looks at, and who looks alike.
+/// Whom a shard looks at, what became of them, and who looks alike.
 #[derive(Debug)]
-pub struct Focus {
+struct Follower {
     customer: Box<str>,
     n_events: u64,
+    changes: Vec<(Change, Option<Origin>)>,
+    shard: Option<Shard>,
     /// By how much they differ, then by id.
     near: BTreeSet<(usize, Box<str>)>,
     /// Hashes of ids that were compared already.
     compared: HashSet<u64>,
 }
 
-impl Focus {
-    pub fn new(customer: &str) -> Focus {
-        Focus { customer: customer.into(), n_events: 0, near: BTreeSet::new(), compared: HashSet::new() }
+impl Sink for Follower {
+    fn take(&mut self, changes: &mut Vec<Change>, origin: Option<Origin>) -> io::Result<()> {
+        let with_origin = |change: Change| {
+            let is_of_event = matches!(change.cause, Cause::Event | Cause::LateEvent);
+            (change, origin.filter(|_| is_of_event))
+        };
+        self.changes.extend(changes.drain(..).map(with_origin));
+        Ok(())
     }
 
-    /// The customer's own among a job's entries.
-    pub fn of_customer<'j>(&mut self, job: &'j Job) -> Cow<'j, [Entry]> {
-        let is_theirs = |entry: &&Entry| {
-            let customer = &*job.event(entry).1.customer;
-            let is_theirs = *customer == *self.customer;
-            self.n_events += u64::from(is_theirs);
-            if self.n_events == 0 {
-                self.compare(customer);
-            }
-            is_theirs
-        };
-        Cow::Owned(job.entries.iter().filter(is_theirs).copied().collect())
+    fn folded(&mut self, _: &Event<'_>) {}
+
+    fn wants(&mut self, event: &Event<'_>) -> bool {
+        let is_theirs = *event.customer == *self.customer;
+        self.n_events += u64::from(is_theirs);
+        if self.n_events == 0 {
+            self.compare(&event.customer);
+        }
+        is_theirs
+    }
+
+    fn end(&mut self, shard: Shard) {
+        self.shard = Some(shard);
+    }
+}
+
+impl Follower {
+    fn new(customer: &str) -> Follower {
+        Follower {
+            customer: customer.into(),
+            n_events: 0,
+            changes: Vec::new(),
+            shard: None,
+            near: BTreeSet::new(),
+            compared: HashSet::new(),
+        }
     }
 
     fn compare(&mut self, other: &str) {

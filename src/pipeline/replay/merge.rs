@@ -23,7 +23,7 @@ use crate::event::{Instant, Reason, Span};
 /// A batch leaves when it has so many events.
 const BATCH_EVENTS: usize = 8_192;
 /// Earlier than any clock: before the first event.
-pub const BEFORE_ALL: Instant = Instant(i64::MIN);
+const BEFORE_ALL: Instant = Instant(i64::MIN);
 
 /// What the merge hears of a file.
 pub enum FromFile {
@@ -95,9 +95,10 @@ pub struct Merge<'a> {
     pub rejects: Option<&'a mut dyn Write>,
     pub n_not_read: u64,
     pub n_rejects: [u64; Reason::ALL.len()],
+    /// Where the clock stands at the end; `None` when nothing moved it.
+    pub end: Option<Instant>,
     latest: Instant,
-    /// Before the first event: `i64::MIN`.
-    pub clock: Instant,
+    clock: Instant,
     batch: Batch,
 }
 
@@ -135,6 +136,7 @@ impl<'a> Merge<'a> {
             rejects,
             n_not_read: 0,
             n_rejects: [0; Reason::ALL.len()],
+            end: None,
             latest: BEFORE_ALL,
             clock: BEFORE_ALL,
             batch: Batch { parts: Vec::new(), entries, n_events: 0 },
@@ -163,6 +165,7 @@ impl<'a> Merge<'a> {
         }
         if let Some(end) = self.until.or(Some(self.latest).filter(|latest| *latest > BEFORE_ALL)) {
             self.clock = self.clock.max(end);
+            self.end = Some(self.clock);
         }
         self.flush()
     }

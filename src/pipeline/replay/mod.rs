@@ -35,16 +35,16 @@ use std::time;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
-use self::follow::Focus;
 pub use self::follow::{Followed, follow};
-use self::merge::{BEFORE_ALL, File, FromFile, Merge, Stop};
+use self::merge::{File, FromFile, Merge, Stop};
 pub use self::packed::Origin;
 use self::reader::{Raw, Reader, Sort};
 use self::spill::Merged;
 pub use self::summary::{FileSummary, Summary};
+pub use self::worker::Sink;
 use self::worker::{Done, Job, Kept, Worker};
 use crate::engine::Shard;
-use crate::event::{Decoder, Instant, Reason, Span};
+use crate::event::{Decoder, Instant, Span};
 use crate::rules::Plan;
 
 /// Chunks that are read and not applied yet take about so much, and their events twice as much again.
@@ -99,60 +99,60 @@ pub fn run(
     changes: &mut (dyn Write + Send),
 ) -> Result<Summary, Error> {
     let start = time::Instant::now();
-    let Played { done, files, n_not_read, n_rejects, .. } = play(plan, options, rejects, None)?;
-    let (names, files): (Vec<String>, Vec<FileSummary>) =
-        files.into_iter().map(|file| (file.name, file.summary)).unzip();
-    let mut summary = Summary::new(plan, files);
-    (summary.n_not_read, summary.n_rejects) = (n_not_read, n_rejects);
-    let sorted = done.into_iter().map(|shard| summary.add(shard));
-    let sorted = Merged::new(sorted).map_err(Error::Temporary)?;
+    let memory_bytes_max = options.sort_bytes_max / options.n_threads.get();
+    let (mut summary, kept) =
+        watch(plan, Decoder::new(&plan.schema), options, rejects, || Kept::new(memory_bytes_max))?;
+    let sorted = Merged::new(kept.into_iter().map(Kept::finish)).map_err(Error::Temporary)?;
+    let names: Vec<String> = options.files.iter().map(|path| path.display().to_string()).collect();
     output::write(plan, &names, sorted, options.n_threads, changes)?;
     summary.elapsed = start.elapsed();
     Ok(summary)
 }
 
-/// What is there when all is read and judged.
-struct Played {
-    done: Vec<Done>,
-    files: Vec<File>,
-    n_not_read: u64,
-    n_rejects: [u64; Reason::ALL.len()],
-    /// `None` without any event or end moment.
-    clock: Option<Instant>,
-}
-
-/// Reads the files to their end, for everybody or for one customer alone.
-fn play(
+/// Replays the files for whoever wants something else of a replay than its changes: a sink for each shard, and all of
+/// them at the end. The decoder keeps all that the rules read, and what the sinks want beside it.
+pub fn watch<S: Sink>(
     plan: &Arc<Plan>,
+    decoder: Decoder,
     options: &Options,
     rejects: Option<&mut dyn Write>,
-    customer: Option<&str>,
-) -> Result<Played, Error> {
-    let Crew { files, from_files, jobs, workers } = Crew::start(plan, options, customer).map_err(Error::Thread)?;
+    sink: impl FnMut() -> S,
+) -> Result<(Summary, Vec<S>), Error> {
+    let start = time::Instant::now();
+    let Crew { files, from_files, jobs, workers } = Crew::start(plan, decoder, options, sink).map_err(Error::Thread)?;
     let mut merge = Merge::new(files, from_files, jobs, options.until, options.grace, rejects);
     let stopped = merge.run();
-    let Merge { files, n_not_read, n_rejects, jobs, clock, .. } = merge;
+    let Merge { files, n_not_read, n_rejects, end, jobs, .. } = merge;
     // Without jobs to wait for, the workers end.
     drop(jobs);
-    let done = join(workers);
+    let shards = join(workers);
     if let Err(Stop::Failed(error)) = stopped {
         return Err(error);
     }
-    let done = done.map_err(Error::Temporary)?;
-    Ok(Played { done, files, n_not_read, n_rejects, clock: (clock > BEFORE_ALL).then_some(clock) })
+    let shards = shards.map_err(Error::Temporary)?;
+    let mut summary = Summary::new(plan, files.into_iter().map(|file| file.summary).collect());
+    (summary.n_not_read, summary.n_rejects, summary.end) = (n_not_read, n_rejects, end);
+    let sinks = shards.into_iter().map(|shard| summary.add(shard)).collect();
+    summary.elapsed = start.elapsed();
+    Ok((summary, sinks))
 }
 
 /// The threads at work, and what they are reached by.
-struct Crew {
+struct Crew<S> {
     files: Vec<File>,
     from_files: Receiver<FromFile>,
     jobs: Vec<Sender<Job>>,
-    workers: Vec<JoinHandle<io::Result<Done>>>,
+    workers: Vec<JoinHandle<io::Result<Done<S>>>>,
 }
 
-impl Crew {
-    fn start(plan: &Arc<Plan>, options: &Options, customer: Option<&str>) -> io::Result<Crew> {
-        let decoder = Arc::new(Decoder::new(&plan.schema));
+impl<S: Sink> Crew<S> {
+    fn start(
+        plan: &Arc<Plan>,
+        decoder: Decoder,
+        options: &Options,
+        mut sink: impl FnMut() -> S,
+    ) -> io::Result<Crew<S>> {
+        let decoder = Arc::new(decoder);
         let (to_decode, raws) = unbounded();
         let (to_merge, from_files) = unbounded();
         let files = start_readers(options, &decoder, &to_decode, &to_merge)?;
@@ -165,8 +165,10 @@ impl Crew {
                 decoder: decoder.clone(),
                 n_shards: n_threads as u32,
                 grace: options.grace,
-                kept: Kept::new(options.sort_bytes_max / n_threads),
-                focus: customer.map(Focus::new),
+                sink: sink(),
+                n_changes: 0,
+                n_duplicates: 0,
+                n_unchecked: 0,
             };
             let (to_worker, waiting) = bounded(JOBS_WAITING);
             let (raws, to_merge) = (raws.clone(), to_merge.clone());
@@ -211,7 +213,7 @@ fn start_readers(
 }
 
 /// Waits for all; an error is the first one's.
-fn join(workers: Vec<JoinHandle<io::Result<Done>>>) -> io::Result<Vec<Done>> {
+fn join<S>(workers: Vec<JoinHandle<io::Result<Done<S>>>>) -> io::Result<Vec<Done<S>>> {
     let done = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
     // All are joined before the first error is looked at.
     done.collect::<Vec<_>>().into_iter().collect()

@@ -3,9 +3,10 @@
 //! It is no format for the outside: it is read by the process that wrote it. What always holds: keys compare as
 //! (`effective_at`, customer, `sequence`).
 
-use crate::engine::{Cause, Change, Evidence};
-use crate::event::Instant;
+use crate::engine::{Cause, Change, Evidence, Readings};
+use crate::event::{Amount, Instant, Span};
 use crate::rules::plan::{ComparisonId, DimensionId, SegmentId};
+use crate::rules::reading::Quantity;
 
 /// The record that made the engine look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub fn pack(change: &Change, origin: Option<Origin>, payload: &mut Vec<u8>) {
     put_number(change.evidence.len() as u64, payload);
     for evidence in &change.evidence {
         put_number(u64::from(evidence.comparison.0) << 1 | u64::from(evidence.holds), payload);
-        put_text(&evidence.value, payload);
+        put_readings(&evidence.value, payload);
     }
     match &change.reason {
         Some(reason) => {
@@ -119,6 +120,48 @@ fn put_text(text: &str, bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(text.as_bytes());
 }
 
+fn put_readings(readings: &Readings, bytes: &mut Vec<u8>) {
+    match readings {
+        Readings::One(reading) => put_reading(reading, bytes),
+        Readings::Two(sides) => {
+            bytes.push(TWO);
+            sides.iter().for_each(|side| put_reading(side, bytes));
+        }
+    }
+}
+
+fn put_reading(reading: &Quantity, bytes: &mut Vec<u8>) {
+    let zigzag = |value: i64| (value << 1 ^ value >> 63) as u64;
+    match reading {
+        Quantity::Absent => bytes.push(ABSENT),
+        Quantity::Never => bytes.push(NEVER),
+        Quantity::Flag(flag) => bytes.push(if *flag { TRUE } else { FALSE }),
+        Quantity::Number(amount) => {
+            bytes.push(NUMBER);
+            put_number(zigzag(amount.0), bytes);
+        }
+        Quantity::Duration(span) => {
+            bytes.push(DURATION);
+            put_number(zigzag(span.0), bytes);
+        }
+        Quantity::Text(text) => {
+            bytes.push(TEXT);
+            put_text(text, bytes);
+        }
+    }
+}
+
+// What a reading begins with.
+const ABSENT: u8 = 0;
+const NEVER: u8 = 1;
+const FALSE: u8 = 2;
+const TRUE: u8 = 3;
+const NUMBER: u8 = 4;
+const DURATION: u8 = 5;
+const TEXT: u8 = 6;
+/// Two readings follow.
+const TWO: u8 = 7;
+
 /// Seven bits a byte, the lowest first; the highest bit says that more follow.
 fn put_number(mut number: u64, bytes: &mut Vec<u8>) {
     while number > 0x7F {
@@ -164,7 +207,33 @@ impl Bytes<'_> {
 
     fn evidence(&mut self) -> Evidence {
         let number = self.number();
-        Evidence { comparison: ComparisonId((number >> 1) as u16), holds: number & 1 == 1, value: self.text() }
+        Evidence { comparison: ComparisonId((number >> 1) as u16), holds: number & 1 == 1, value: self.readings() }
+    }
+
+    fn readings(&mut self) -> Readings {
+        match self.byte() {
+            TWO => Readings::Two(Box::new([0, 1].map(|_| {
+                let tag = self.byte();
+                self.reading(tag)
+            }))),
+            tag => Readings::One(self.reading(tag)),
+        }
+    }
+
+    fn reading(&mut self, tag: u8) -> Quantity {
+        match tag {
+            ABSENT => Quantity::Absent,
+            NEVER => Quantity::Never,
+            FALSE | TRUE => Quantity::Flag(tag == TRUE),
+            NUMBER => Quantity::Number(Amount(self.signed())),
+            DURATION => Quantity::Duration(Span(self.signed())),
+            _ => Quantity::Text(self.text()),
+        }
+    }
+
+    fn signed(&mut self) -> i64 {
+        let number = self.number();
+        (number >> 1) as i64 ^ -((number & 1) as i64)
     }
 }
 
@@ -179,11 +248,29 @@ mod tests {
     }
 
     fn any_evidence() -> impl Strategy<Value = Evidence> {
-        (any::<u16>(), ".{0,9}", any::<bool>()).prop_map(|(comparison, value, holds)| Evidence {
+        (any::<u16>(), any_readings(), any::<bool>()).prop_map(|(comparison, value, holds)| Evidence {
             comparison: ComparisonId(comparison),
-            value: value.into(),
+            value,
             holds,
         })
+    }
+
+    fn any_readings() -> impl Strategy<Value = Readings> {
+        prop_oneof![
+            any_reading().prop_map(Readings::One),
+            [any_reading(), any_reading()].prop_map(|sides| Readings::Two(Box::new(sides))),
+        ]
+    }
+
+    fn any_reading() -> impl Strategy<Value = Quantity> {
+        prop_oneof![
+            Just(Quantity::Absent),
+            Just(Quantity::Never),
+            any::<bool>().prop_map(Quantity::Flag),
+            any::<i64>().prop_map(|number| Quantity::Number(Amount(number))),
+            any::<i64>().prop_map(|span| Quantity::Duration(Span(span))),
+            ".{0,9}".prop_map(|text| Quantity::Text(text.into())),
+        ]
     }
 
     prop_compose! {

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::spill::Sorted;
 use super::worker::Done;
-use crate::event::Reason;
+use crate::event::{Instant, Reason};
 use crate::rules::Plan;
 
 /// The numbers of a whole replay.
@@ -22,6 +21,8 @@ pub struct Summary {
     pub n_changes: u64,
     /// Indexed by the order of [`Reason::ALL`].
     pub n_rejects: [u64; Reason::ALL.len()],
+    /// Where the clock stands at the end; `None` when no event was read and no end moment given.
+    pub end: Option<Instant>,
     /// `[dimension][0 = none, 1 + segment]`.
     pub sizes: Vec<Vec<u64>>,
     /// What the customers take in memory at the end.
@@ -59,6 +60,7 @@ impl Summary {
             n_customers: 0,
             n_changes: 0,
             n_rejects: [0; Reason::ALL.len()],
+            end: None,
             sizes: plan.dimensions.iter().map(|dimension| vec![0; dimension.segments.len() + 1]).collect(),
             state_bytes: 0,
             files,
@@ -66,8 +68,8 @@ impl Summary {
         }
     }
 
-    /// Adds a shard's numbers; gives back its changes.
-    pub(super) fn add(&mut self, shard: Done) -> Sorted {
+    /// Adds a shard's numbers; gives back its sink.
+    pub(super) fn add<S>(&mut self, shard: Done<S>) -> S {
         self.n_duplicates += shard.n_duplicates;
         self.n_unchecked += shard.n_unchecked;
         self.n_customers += shard.n_customers;
@@ -76,7 +78,7 @@ impl Summary {
         for (sum, size) in self.sizes.iter_mut().flatten().zip(shard.sizes.into_iter().flatten()) {
             *sum += size;
         }
-        shard.changes
+        shard.sink
     }
 
     pub fn n_late(&self) -> u64 {

@@ -3,14 +3,12 @@
 //!
 //! What always holds: only this thread touches the shard. Applying goes before decoding, since it frees memory.
 
-use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, never, select};
 
 use super::decode::{Decoded, decode};
-use super::follow::Focus;
 use super::merge::FromFile;
 use super::packed::{Origin, pack, pack_key};
 use super::reader::Raw;
@@ -52,47 +50,61 @@ pub struct Job {
 
 impl Job {
     /// An event, and which of its chunk's lines it is.
-    pub fn event(&self, entry: &Entry) -> &(u32, Event<'_>) {
+    fn event(&self, entry: &Entry) -> &(u32, Event<'_>) {
         &self.parts[entry.part as usize].decoded.borrow_dependent().events[entry.event as usize]
     }
 }
 
-pub struct Worker {
+/// Where what a shard says goes: there is one for each shard, on its thread.
+pub trait Sink: Send + 'static {
+    /// Changes of one look, in their order: those of an event with its `origin`, and those of time that passed. What is
+    /// in `changes` afterwards is of no interest.
+    fn take(&mut self, changes: &mut Vec<Change>, origin: Option<Origin>) -> io::Result<()>;
+
+    /// An event that was folded; the changes up to it were taken before.
+    fn folded(&mut self, event: &Event<'_>);
+
+    /// Whether an event is to be applied at all; one that is not has moved the clock all the same.
+    fn wants(&mut self, _: &Event<'_>) -> bool {
+        true
+    }
+
+    /// The shard, when everybody has been judged up to the end.
+    fn end(&mut self, _: Shard) {}
+}
+
+pub struct Worker<S> {
     pub shard: Shard,
     pub decoder: Arc<Decoder>,
     pub n_shards: u32,
     pub grace: Span,
-    pub kept: Kept,
-    /// Whom alone it looks at, if not at everybody.
-    pub focus: Option<Focus>,
+    pub sink: S,
+    pub n_changes: u64,
+    pub n_duplicates: u64,
+    pub n_unchecked: u64,
 }
 
-/// The changes so far, and what else is told at the end.
+/// A sink that sorts changes for the output.
 pub struct Kept {
     sorter: Sorter,
     key: Vec<u8>,
     payload: Vec<u8>,
-    n_changes: u64,
-    n_duplicates: u64,
-    n_unchecked: u64,
 }
 
 /// What a shard leaves behind.
-pub struct Done {
-    pub changes: Sorted,
+pub struct Done<S> {
+    pub sink: S,
     pub n_changes: u64,
     pub n_duplicates: u64,
     pub n_unchecked: u64,
     pub n_customers: u64,
     pub sizes: Vec<Vec<u64>>,
     pub state_bytes: u64,
-    /// The shard itself, when it looked at one customer.
-    pub focused: Option<(Focus, Shard)>,
 }
 
-impl Worker {
+impl<S: Sink> Worker<S> {
     /// Works until the merge has no more jobs. An error is the temporary file's.
-    pub fn run(mut self, jobs: Receiver<Job>, raws: Receiver<Raw>, decoded: Sender<FromFile>) -> io::Result<Done> {
+    pub fn run(mut self, jobs: Receiver<Job>, raws: Receiver<Raw>, decoded: Sender<FromFile>) -> io::Result<Done<S>> {
         let mut raws = raws;
         let mut changes = Vec::new();
         loop {
@@ -121,21 +133,18 @@ impl Worker {
 
     fn apply(&mut self, job: &Job, changes: &mut Vec<Change>) -> io::Result<()> {
         let mut located = Vec::with_capacity(LOOKAHEAD);
-        let all = match &mut self.focus {
-            Some(focus) => focus.of_customer(job),
-            None => Cow::Borrowed(&job.entries[..]),
-        };
-        for entries in all.chunks(LOOKAHEAD) {
+        for entries in job.entries.chunks(LOOKAHEAD) {
             located.clear();
-            located.extend(entries.iter().map(|entry| self.shard.locate(&job.event(entry).1)));
-            for (entry, located) in entries.iter().zip(&located) {
+            let wanted = entries.iter().filter(|entry| self.sink.wants(&job.event(entry).1));
+            located.extend(wanted.map(|entry| (*entry, self.shard.locate(&job.event(entry).1))));
+            for (entry, located) in &located {
                 self.apply_one(job, entry, *located, changes)?;
             }
         }
         while self.shard.advance(job.clock, ADVANCE_BUDGET, changes) == Progress::More {
-            self.kept.keep(changes, None)?;
+            self.give(changes, None)?;
         }
-        self.kept.keep(changes, None)
+        self.give(changes, None)
     }
 
     fn apply_one(&mut self, job: &Job, entry: &Entry, located: Located, changes: &mut Vec<Change>) -> io::Result<()> {
@@ -143,29 +152,46 @@ impl Worker {
         // Records of other shards moved the clock too. Only this customer's overdue judgements matter now.
         self.shard.observe(entry.clock_before);
         let clock_after = entry.clock_before.max(event.time - self.grace);
-        match self.shard.apply_at(located, event, clock_after, changes) {
-            Outcome::Folded => {}
-            Outcome::Unchecked => self.kept.n_unchecked += 1,
-            Outcome::Duplicate => self.kept.n_duplicates += 1,
-        }
+        let outcome = self.shard.apply_at(located, event, clock_after, changes);
         if !changes.is_empty() {
             let part = &job.parts[entry.part as usize];
             let line = part.decoded.borrow_owner().line_number(part.n_lines_before, *line);
-            self.kept.keep(changes, Some(Origin { file: part.file, line }))?;
+            self.give(changes, Some(Origin { file: part.file, line }))?;
+        }
+        match outcome {
+            Outcome::Folded => self.sink.folded(event),
+            Outcome::Unchecked => {
+                self.n_unchecked += 1;
+                self.sink.folded(event);
+            }
+            Outcome::Duplicate => self.n_duplicates += 1,
         }
         Ok(())
     }
 
-    fn finish(self) -> Done {
+    /// Empties `changes`.
+    fn give(&mut self, changes: &mut Vec<Change>, origin: Option<Origin>) -> io::Result<()> {
+        if !changes.is_empty() {
+            self.n_changes += changes.len() as u64;
+            self.sink.take(changes, origin)?;
+            changes.clear();
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Done<S> {
+        let mut sink = self.sink;
+        let (n_customers, sizes) = (self.shard.n_customers() as u64, self.shard.sizes());
+        let state_bytes = self.shard.state_bytes() as u64;
+        sink.end(self.shard);
         Done {
-            changes: self.kept.sorter.finish(),
-            n_changes: self.kept.n_changes,
-            n_duplicates: self.kept.n_duplicates,
-            n_unchecked: self.kept.n_unchecked,
-            n_customers: self.shard.n_customers() as u64,
-            sizes: self.shard.sizes(),
-            state_bytes: self.shard.state_bytes() as u64,
-            focused: self.focus.map(|focus| (focus, self.shard)),
+            sink,
+            n_changes: self.n_changes,
+            n_duplicates: self.n_duplicates,
+            n_unchecked: self.n_unchecked,
+            n_customers,
+            sizes,
+            state_bytes,
         }
     }
 }
@@ -173,18 +199,17 @@ impl Worker {
 impl Kept {
     /// `memory_bytes_max` bounds the changes that are held in memory.
     pub fn new(memory_bytes_max: usize) -> Kept {
-        Kept {
-            sorter: Sorter::new(memory_bytes_max),
-            key: Vec::new(),
-            payload: Vec::new(),
-            n_changes: 0,
-            n_duplicates: 0,
-            n_unchecked: 0,
-        }
+        Kept { sorter: Sorter::new(memory_bytes_max), key: Vec::new(), payload: Vec::new() }
     }
 
-    /// Empties `changes`. Those that an event caused get its `origin`.
-    fn keep(&mut self, changes: &mut Vec<Change>, origin: Option<Origin>) -> io::Result<()> {
+    pub fn finish(self) -> Sorted {
+        self.sorter.finish()
+    }
+}
+
+impl Sink for Kept {
+    /// Those changes that an event caused get its `origin`.
+    fn take(&mut self, changes: &mut Vec<Change>, origin: Option<Origin>) -> io::Result<()> {
         for change in changes.drain(..) {
             let is_of_event = matches!(change.cause, Cause::Event | Cause::LateEvent);
             self.key.clear();
@@ -192,8 +217,9 @@ impl Kept {
             pack_key(&change, &mut self.key);
             pack(&change, origin.filter(|_| is_of_event), &mut self.payload);
             self.sorter.push(&self.key, &self.payload)?;
-            self.n_changes += 1;
         }
         Ok(())
     }
+
+    fn folded(&mut self, _: &Event<'_>) {}
 }

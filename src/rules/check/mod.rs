@@ -30,6 +30,8 @@ use crate::event::{Builtin, KindId, KindSchema, Schema};
 pub struct Compiled {
     pub plan: Option<Plan>,
     pub diagnostics: Vec<Diagnostic>,
+    /// The attributes that any expression reads, by name.
+    pub attributes: Vec<Box<str>>,
 }
 
 /// Checks declarations and builds the plan.
@@ -38,6 +40,7 @@ pub fn compile(declared: &Declared) -> Compiled {
     let parsed = Parsed::new(declared, &mut diagnostics);
     let attributes = parsed.attributes();
     let mut catalog = Catalog::new(declared.kinds.len(), &attributes);
+    let names = catalog.attributes.clone();
     let scores = scores::check(declared, &parsed, &attributes, &mut catalog, &mut diagnostics);
     let dimensions = check_dimensions(declared, &parsed, &scores, &mut catalog, &mut diagnostics);
     if catalog.overflowed {
@@ -52,7 +55,7 @@ pub fn compile(declared: &Declared) -> Compiled {
         }
         _ => None,
     };
-    Compiled { plan, diagnostics }
+    Compiled { plan, diagnostics, attributes: names }
 }
 
 fn too_much(declared: &Declared) -> Option<Diagnostic> {

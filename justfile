@@ -31,7 +31,7 @@ bench *args:
 deny:
     scripts/deny.sh
 
-# A year of the shop through the first rules
+# A year of the shop through the default rules
 replay rules="config/segments.toml" events="data/online-retail.jsonl.zst":
     cargo run --release -- replay -c {{ rules }} {{ events }} --changes changes.jsonl
 

@@ -71,7 +71,7 @@ fn model(n_customers: u64, n_events: u64) -> Model {
 /// Generated when it is not there yet, under a name that says what it is.
 fn events_file() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
-    let path = folder.join(format!("events-{N_CUSTOMERS}-{N_EVENTS}-v2.jsonl"));
+    let path = folder.join(format!("events-{N_CUSTOMERS}-{N_EVENTS}-v3.jsonl"));
     if !path.exists() {
         let unfinished = folder.join("events.unfinished");
         std::fs::create_dir_all(&folder).expect("target/ can be written");

@@ -11,18 +11,6 @@ say() { echo "scripts/kafka.sh: $*" >&2; }
 
 present() { [ -e "$libs/kafka_2.13-$version.jar" ] && [ -e "$libs/kafka-tools-$version.jar" ]; }
 
-install_packages() {
-    if ! command -v apt-get >/dev/null; then
-        say "please install $* (Java 17 or newer), then run this again"
-        exit 3
-    fi
-    say "installing $*"
-    local root=()
-    [ "$(id -u)" = 0 ] || root=(sudo)
-    "${root[@]}" apt-get update -qq
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
-}
-
 # The major version of the Java that is there; 0 without one.
 java_version() {
     command -v java >/dev/null || { echo 0; return; }
@@ -32,7 +20,10 @@ java_version() {
 missing=()
 [ "$(java_version)" -ge 17 ] || missing+=(default-jre-headless)
 present || command -v mvn >/dev/null || missing+=(maven)
-[ ${#missing[@]} = 0 ] || install_packages "${missing[@]}"
+if [ ${#missing[@]} != 0 ]; then
+    say "Kafka $version needs Java 17 or newer, and Maven to fetch it"
+    scripts/packages.sh "${missing[@]}"
+fi
 
 if [ "$(java_version)" -lt 17 ]; then
     say "Kafka $version needs Java 17 or newer; \`java\` is version $(java_version)"

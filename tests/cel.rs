@@ -59,11 +59,11 @@ impl Facts for Seen<'_> {
         ""
     }
 
-    fn remembered(&self, _: ComparisonId, _: Instant) -> Option<Verdict> {
+    fn remembered(&self, _: ComparisonId, _: Instant, _: Instant) -> Option<Verdict> {
         None
     }
 
-    fn remember(&mut self, _: ComparisonId, _: Instant, _: Verdict) {}
+    fn remember(&mut self, _: ComparisonId, _: (Instant, Instant), _: Verdict) {}
 }
 
 fn by_rules(text: &str, world: &World) -> Verdict {

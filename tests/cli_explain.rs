@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use expect_test::{ExpectFile, expect_file};
 use serde_json::Value;
 
-const RULES: &str = "config/segments.toml";
+const RULES: &str = "tests/explain/segments.toml";
 const YEAR: &str = "data/online-retail.jsonl.zst";
 
 fn explain(args: &[&str]) -> Output {

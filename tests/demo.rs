@@ -45,7 +45,7 @@ fn moves_replayed(output: &Output) -> BTreeMap<[String; 5], usize> {
 
 #[test]
 fn the_demo_tells_what_a_replay_says() {
-    let demo = dormouse(&["demo", "--speed", "max", "--once"]).output().expect("the binary runs");
+    let demo = dormouse(&["demo", "--speed", "max", "--once", "--dimension", "all"]).output().expect("the binary runs");
     assert!(demo.status.success(), "{}", text(&demo.stderr));
     let events = "data/online-retail.jsonl.zst";
     let replay = dormouse(&["replay", "-c", "config/segments.toml", "--until", END, events]).output().expect("runs");
@@ -70,6 +70,7 @@ fn a_signal_ends_it_cleanly() {
     let mut first = String::new();
     std::io::BufRead::read_line(&mut lines, &mut first).expect("a change");
     assert!(first.starts_with("2010-12-01 "), "{first}");
+    assert_eq!(first.split_whitespace().nth(3), Some("behaviour"), "one dimension is shown: {first}");
     let asked = Instant::now();
     let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
     assert!(killed.success());
@@ -140,4 +141,12 @@ fn a_running_instance_explains_as_the_files_do() {
     assert_eq!(text(&nobody.stderr), "error: there is no customer `no/body?`\n");
     let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
     assert!(killed.success() && child.wait().expect("it ends").success());
+}
+
+#[test]
+fn only_dimensions_that_the_rules_have_can_be_shown() {
+    let refused = dormouse(&["demo", "--dimension", "behavior"]).output().expect("the binary runs");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(refused.stdout.is_empty());
+    assert_eq!(text(&refused.stderr), "error: there is no dimension `behavior`; did you mean `behaviour`?\n");
 }

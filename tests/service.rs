@@ -132,6 +132,13 @@ fn a_service_gets_ready_counts_and_ends_cleanly() {
         nobody.starts_with("HTTP/1.1 404 Not Found") && nobody.contains("urn:dormouse:unknown-customer"),
         "{nobody}"
     );
+    let url = format!("http://{}", service.address);
+    let report = dormouse(folder.path(), &["report", "--json", "--url", &url]).output().expect("the binary runs");
+    let report: serde_json::Value = serde_json::from_slice(&report.stdout).expect("the report is JSON");
+    assert_eq!(report["dimensions"][0]["sizes"], serde_json::json!({"active": 2, "none": 0}), "{report}");
+    let table = dormouse(folder.path(), &["report", "--url", &url]).output().expect("the binary runs");
+    let table = String::from_utf8(table.stdout).expect("text");
+    assert!(table.starts_with("2 customers of http://") && table.contains("active           2  100.0 %"), "{table}");
 
     let (log, code) = service.terminate();
     assert_eq!(code, Some(0), "{log}");

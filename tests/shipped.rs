@@ -1,31 +1,37 @@
 //! What comes with the project works together: the events in `data/` are what data/README.md says, every one is
-//! acceptable, under `config/segments.toml` a year of the shop shows people going dormant and coming back, and
-//! `config/dormouse.toml` is a service, also in the container that `deploy/` makes.
+//! acceptable, `config/segments.toml` has the segments that a shop asks for, under `config/quickstart.toml` a year of
+//! the shop shows people going dormant and coming back, and `config/dormouse.toml` is a service, also in the container that `deploy/` makes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use dormouse::cli::generate::{self, Kind, Model};
 use dormouse::config::rules::load;
 use dormouse::config::service::{self, Environment, Surroundings};
 use dormouse::engine::{Cause, Change, Outcome, Shard};
-use dormouse::event::{Amount, Decoder, Event, Format, Instant};
+use dormouse::event::{Amount, Decoder, Event, Format, Instant, Span};
 use dormouse::rules::Plan;
 use dormouse::rules::place::SourceFile;
+use dormouse::rules::plan::SegmentId;
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-fn plan() -> Plan {
-    match load(&path("config/segments.toml")) {
+fn plan_of(name: &str) -> Plan {
+    match load(&path(name)) {
         Ok(loaded) => {
-            assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+            assert!(loaded.warnings.is_empty(), "{name}: {:?}", loaded.warnings);
             loaded.plan
         }
-        Err(errors) => panic!("config/segments.toml: {errors:?}"),
+        Err(errors) => panic!("{name}: {errors:?}"),
     }
+}
+
+fn plan() -> Plan {
+    plan_of("config/segments.toml")
 }
 
 fn lines(name: &str) -> Vec<String> {
@@ -96,29 +102,177 @@ fn replay(plan: Plan, events: &[Event<'_>]) -> Vec<Change> {
     changes
 }
 
-#[test]
-fn under_the_first_rules_customers_go_dormant_and_come_back() {
-    let plan = plan();
-    let lines = lines("data/online-retail.jsonl.zst");
-    let events = events(&plan, &lines);
-    let changes = replay(plan.clone(), &events);
-    let mut n_moves: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
-    for change in &changes {
+/// How often each move was made, by the names of dimension, from and to.
+fn moves<'p>(plan: &'p Plan, changes: &[Change]) -> BTreeMap<(&'p str, &'p str, &'p str), usize> {
+    let mut n_moves = BTreeMap::new();
+    for change in changes {
         let name = |segment| plan.segment_name(change.dimension, segment);
         let dimension = &*plan.dimension(change.dimension).name;
         *n_moves.entry((dimension, name(change.from), name(change.to))).or_default() += 1;
     }
-    let n = |dimension, from, to| n_moves.get(&(dimension, from, to)).copied().unwrap_or_default();
-    // Counted once apart from the engine, by a script that looks at every instant at which an order leaves a window.
-    assert_eq!(n("activity", "promising", "dormant"), 3_219);
-    assert_eq!(n("activity", "dormant", "promising"), 1_770);
-    assert_eq!(n("activity", "promising", "active"), 1_438);
-    assert_eq!(n("activity", "active", "promising"), 661);
-    assert!(n("spend", "low", "high") > 1_000, "{n_moves:#?}");
-    assert!(n("spend", "high", "low") > 100, "{n_moves:#?}");
+    n_moves
+}
+
+#[test]
+fn under_the_small_rules_customers_go_dormant_and_come_back() {
+    let plan = plan_of("config/quickstart.toml");
+    let lines = lines("data/online-retail.jsonl.zst");
+    let changes = replay(plan.clone(), &events(&plan, &lines));
+    let n_moves = moves(&plan, &changes);
+    // Counted once apart from the engine, by a script that looks at the gaps between each customer's orders.
+    assert_eq!(n_moves[&("activity", "active", "dormant")], 3_219);
+    assert_eq!(n_moves[&("activity", "dormant", "active")], 1_770);
 
     let to_dormant = changes.iter().filter(|change| plan.segment_name(change.dimension, change.to) == "dormant");
     assert!(to_dormant.clone().all(|change| change.cause == Cause::Elapsed), "somebody went dormant by an event");
+}
+
+#[test]
+fn the_small_rules_are_small() {
+    let text = std::fs::read_to_string(path("config/quickstart.toml")).expect("the file is there");
+    assert!(text.lines().count() <= 20, "{} lines", text.lines().count());
+}
+
+/// The dimensions that a shop asks for, and their segments.
+const SEGMENTS: [(&str, &str); 12] = [
+    ("behaviour", "high_spending active promising dormant low_spending"),
+    ("life_cycle", "prospect won_back lost at_risk new returning"),
+    ("spend", "top high medium low"),
+    (
+        "rfm",
+        "champions loyal_customers potential_loyalists new_customers promising need_attention about_to_sleep \
+         cant_lose_them at_risk hibernating",
+    ),
+    ("interest", "garden kitchen toys books shoes jewellery camping pets"),
+    ("place", "new_to_country united_kingdom ireland france german_speaking benelux elsewhere"),
+    (
+        "who",
+        "large_company medium_company small_company family student retired women_under_35 men_under_35 \
+         people_under_35 women_35_to_66 men_35_to_66 people_35_to_66",
+    ),
+    ("mindset", "premium promotion_driven price_sensitive brand_loyal variety_seeking"),
+    ("feedback", "unhappy_and_valuable unhappy delighted satisfied"),
+    ("rhythm", "birthday_soon seasonal evening weekend weekday"),
+    ("cart", "abandoned browsed_without_buying"),
+    ("social", "refers shares reviews"),
+];
+
+#[test]
+fn every_segment_has_a_label_and_says_what_to_do() {
+    let plan = plan();
+    let found = plan.dimensions.iter().map(|dimension| {
+        let names: Vec<&str> = dimension.segments.iter().map(|segment| &*segment.name).collect();
+        (&*dimension.name, names.join(" "))
+    });
+    let expected = SEGMENTS.map(|(dimension, segments)| (dimension, segments.to_owned()));
+    assert_eq!(found.collect::<Vec<_>>(), expected);
+    for dimension in &plan.dimensions {
+        for segment in &dimension.segments {
+            let is_told = segment.label.is_some() && segment.action.is_some();
+            assert!(is_told, "{}.{}", dimension.name, segment.name);
+        }
+    }
+}
+
+#[test]
+fn a_year_of_the_shop_reaches_all_that_its_orders_can_tell() {
+    let plan = plan();
+    let lines = lines("data/online-retail.jsonl.zst");
+    let changes = replay(plan.clone(), &events(&plan, &lines));
+    let n_moves = moves(&plan, &changes);
+    for (dimension, segments) in SEGMENTS.iter().take(4) {
+        for segment in segments.split(' ') {
+            let n: usize =
+                n_moves.iter().filter(|((d, _, to), _)| d == dimension && *to == segment).map(|(_, n)| n).sum();
+            assert!(n > 50, "{dimension}.{segment} was entered {n} times");
+        }
+    }
+}
+
+/// A year of some thousand customers of the made-up shop, who do everything that the rules ask about.
+fn a_generated_year() -> Vec<String> {
+    let model = Model {
+        n_customers: 3_000,
+        n_events: 100_000,
+        seed: 7,
+        kinds: [Kind::ALL.as_slice(), &Kind::CONFIGURED].concat(),
+        // 2025-11-01T00:00:00Z: two months before Christmas, and time to see that some do not come again until then.
+        start: Instant(1_761_955_200_000),
+        days: 365,
+    };
+    let mut bytes = Vec::new();
+    generate::write_in("GBP", &model, &mut bytes).expect("memory takes it");
+    String::from_utf8(bytes).expect("it is text").lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_generated_year_reaches_every_segment() {
+    let plan = plan();
+    let lines = a_generated_year();
+    let changes = replay(plan.clone(), &events(&plan, &lines));
+    let n_moves = moves(&plan, &changes);
+    for (dimension, segments) in SEGMENTS {
+        for segment in segments.split(' ') {
+            let n: usize =
+                n_moves.iter().filter(|((d, _, to), _)| *d == dimension && *to == segment).map(|(_, n)| n).sum();
+            assert!(n >= 10, "{dimension}.{segment} was entered {n} times");
+        }
+    }
+    // What the customers who ever bought are at the end, in percent.
+    let mut at_end: BTreeMap<&str, &str> = BTreeMap::new();
+    for change in changes.iter().filter(|change| change.dimension.0 == 0) {
+        at_end.insert(&change.customer, plan.segment_name(change.dimension, change.to));
+    }
+    for segment in SEGMENTS[0].1.split(' ') {
+        let percent = 100 * at_end.values().filter(|name| **name == segment).count() / at_end.len();
+        assert!((4..45).contains(&percent), "{percent} % are {segment}");
+    }
+}
+
+/// How long ago a segment was left for coming back to be a flap.
+const FLAP: Span = Span(30 * Span::DAY.0);
+
+/// The moves of `behaviour` back into a segment that was left less than 30 days before, by customer.
+fn flaps(changes: &[Change]) -> BTreeMap<&str, Vec<&Change>> {
+    let mut left: BTreeMap<(&str, Option<SegmentId>), Instant> = BTreeMap::new();
+    let mut flaps: BTreeMap<&str, Vec<&Change>> = BTreeMap::new();
+    for change in changes.iter().filter(|change| change.dimension.0 == 0) {
+        left.insert((&change.customer, change.from), change.effective_at);
+        let is_back = left.get(&(&*change.customer, change.to)).is_some_and(|at| change.effective_at - *at < FLAP);
+        if is_back {
+            flaps.entry(&change.customer).or_default().push(change);
+        }
+    }
+    flaps
+}
+
+/// Under the shipped rules; returns how many customers of a thousand went to and fro at all, and how many by time alone.
+#[track_caller]
+fn check_flaps(lines: &[String]) -> [usize; 2] {
+    let plan = plan();
+    let changes = replay(plan.clone(), &events(&plan, lines));
+    let flaps = flaps(&changes);
+    for (customer, flaps) in &flaps {
+        for (index, flap) in flaps.iter().enumerate() {
+            let again = flaps[index + 1..].iter().filter(|later| later.effective_at - flap.effective_at < FLAP);
+            let of_same = again.clone().filter(|later| later.to == flap.to).count();
+            assert_eq!(of_same, 0, "{customer} came back twice within a month: {flap:?}");
+            let without_cause = again.filter(|later| later.cause == Cause::Elapsed).count();
+            assert_eq!(without_cause, 0, "{customer} did nothing, and went to and fro twice within a month: {flap:?}");
+        }
+    }
+    let n_customers = changes.iter().map(|change| &*change.customer).collect::<BTreeSet<_>>().len();
+    let by_time = flaps.values().filter(|flaps| flaps.iter().any(|flap| flap.cause == Cause::Elapsed));
+    [1_000 * flaps.len() / n_customers, 1_000 * by_time.count() / n_customers]
+}
+
+#[test]
+fn nobody_goes_to_and_fro_more_than_once_a_month() {
+    let [n, n_by_time] = check_flaps(&a_generated_year());
+    assert!(n < 100 && n_by_time < 5, "{n} of a thousand, {n_by_time} by time alone");
+    // Many customers of a wholesaler order every second month or third, each time as if it were the beginning.
+    let [n, n_by_time] = check_flaps(&lines("data/online-retail.jsonl.zst"));
+    assert!(n < 200 && n_by_time < 5, "{n} of a thousand, {n_by_time} by time alone");
 }
 
 /// `config/dormouse.toml` as it is read with these variables set.

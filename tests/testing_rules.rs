@@ -388,6 +388,9 @@ fn everything_that_is_wrong_with_events_is_found_at_once() {
                    purchase 5 id=1 event_id=2
                    purchase 5 kind=refund
                    purchase 5 attributes=x
+                   purchase 5 quantity=2
+                   purchase 5 catgory=x
+                   purchase 5 size=2 category= brand=x
                    purchase item prodct=1
                    browse item product=1
                    purchase 5 coupon=\"a
@@ -409,19 +412,22 @@ fn everything_that_is_wrong_with_events_is_found_at_once() {
         E0702 4 `event_id=2` a second `event_id`
         E0406 5 `kind` `kind` is not written like this in a test
         E0406 6 `attributes` `attributes` is not written like this in a test
-        E0406 7 `prodct` lines of an order have no field `prodct`
-        E0406 8 `item` `browse` events have no `items`
-        E0302 9 `"a` a string that does not end
-        E0406 10 `5` `search` events have no amount
-        E0406 11 `amount` `search` events have no `amount`
-        E0406 12 `amount` `feedback` events have no `amount`
-        E0703 13 `purchase 5 currency=USD` no rate for the currency `USD` is configured
-        E0703 14 `purchase 99999999999` `amount` is beyond ±10^10
-        E0702 15 `x20000` an event 20000 times
-        E0201 16 `day` `every` without a duration
-        E0702 17 `5` `5` does not belong here
-        E0201 18 `+1x` `+1x` is no time to come
-        E0701 19 `2026-03-29 02:30` Europe/Berlin has no such moment
+        E0406 7 `quantity` events have no field `quantity`
+        E0406 8 `catgory` events have no field `catgory`
+        E0702 9 `category=` `category` has no value
+        E0406 10 `prodct` lines of an order have no field `prodct`
+        E0406 11 `item` `browse` events have no `items`
+        E0302 12 `"a` a string that does not end
+        E0406 13 `5` `search` events have no amount
+        E0406 14 `amount` `search` events have no `amount`
+        E0406 15 `amount` `feedback` events have no `amount`
+        E0703 16 `purchase 5 currency=USD` no rate for the currency `USD` is configured
+        E0703 17 `purchase 99999999999` `amount` is beyond ±10^10
+        E0702 18 `x20000` an event 20000 times
+        E0201 19 `day` `every` without a duration
+        E0702 20 `5` `5` does not belong here
+        E0201 21 `+1x` `+1x` is no time to come
+        E0701 22 `2026-03-29 02:30` Europe/Berlin has no such moment
     "#]]
     .assert_eq(&refused(timeline));
 }

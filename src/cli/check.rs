@@ -61,7 +61,8 @@ pub fn run(args: Args) -> Exit {
     let Some(told) = trials::run(plan, &tests, selection) else { return Exit::Usage };
     let exit = if warnings.is_empty() && told.failures.is_empty() { Exit::Fine } else { Exit::Findings };
     // In this order failures stand above their number, where both streams are one terminal.
-    if output::write(&summary, exit) != exit {
+    let gap = if told.summary.is_empty() { "" } else { "\n" };
+    if output::write(&format!("{summary}{gap}"), exit) != exit {
         return Exit::World;
     }
     eprint!("{}", told.failures);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::rules::complain;
 use crate::config::service::Service;
-use crate::config::{rules, service};
+use crate::config::{report, rules, service};
 use crate::kafka;
 use crate::pipeline::{self, Placement};
 use crate::rules::Plan;
@@ -17,6 +17,8 @@ pub struct Checked {
     pub service: Service,
     pub plan: Plan,
     pub tests: Vec<Test>,
+    /// `[report]` of the rules.
+    pub report: report::Settings,
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -32,7 +34,8 @@ pub fn check(path: &Path) -> Result<Checked, Vec<Diagnostic>> {
             if diagnostics.iter().any(Diagnostic::is_error) {
                 return Err(diagnostics);
             }
-            Ok(Checked { service: settings.service, plan: loaded.plan, tests: loaded.tests, warnings: diagnostics })
+            let rules::Loaded { plan, tests, report, .. } = loaded;
+            Ok(Checked { service: settings.service, plan, tests, report, warnings: diagnostics })
         }
         Err(more) => {
             diagnostics.extend(more);
@@ -67,20 +70,25 @@ pub fn kafka_settings(service: &Service) -> kafka::Settings {
     }
 }
 
-/// Everything that the pipeline works by. The kinds of the inputs are the plan's: see [`check`].
-pub fn pipeline_settings(service: &Service, plan: &Plan) -> pipeline::Settings {
-    let inputs = service.inputs.iter().map(|input| pipeline::Input {
+/// The topics that events come from. Their kinds are the plan's: see [`check`].
+pub fn inputs(service: &Service, plan: &Plan) -> Vec<pipeline::Input> {
+    let input = |input: &service::Input| pipeline::Input {
         topic: input.topic.clone(),
         kind: input.kind.as_deref().and_then(|kind| plan.schema.kind(kind)),
         format: input.format,
-    });
+    };
+    service.inputs.iter().map(input).collect()
+}
+
+/// Everything that the pipeline works by.
+pub fn pipeline_settings(service: &Service, plan: &Plan) -> pipeline::Settings {
     let output = pipeline::Output {
         changes: service.output.changes.clone(),
         standing: service.output.standing.clone(),
         rejects: service.output.rejects.clone(),
         format: service.output.format,
     };
-    let mut settings = pipeline::Settings::new(kafka_settings(service), inputs.collect(), output);
+    let mut settings = pipeline::Settings::new(kafka_settings(service), inputs(service, plan), output);
     settings.grace = service.time.grace;
     settings.max_skew = service.time.max_skew;
     settings.max_hold = service.time.max_hold;

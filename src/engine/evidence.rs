@@ -26,7 +26,7 @@ pub fn gather(view: &mut View, decider: &Decider, condition: &Condition, at: Ins
 
 fn evidence(view: &mut View, decider: &Decider, id: ComparisonId, at: Instant) -> Evidence {
     let plan = view.plan;
-    let holds = decider.comparison(plan, view, id, at).holds;
+    let holds = decider.comparison(plan, view, id, at, Instant::NEVER).holds;
     Evidence { comparison: id, value: readings(view, plan.comparison(id), at), holds }
 }
 

@@ -86,7 +86,7 @@ fn assessment(
     segment: &Segment,
     at: Instant,
 ) -> Assessment {
-    let is_current = view.customer.standpoints[usize::from(dimension.0)].segment() == Some(id);
+    let is_current = view.customer.segments[usize::from(dimension.0)] == Some(id);
     let verdict = match is_current {
         true => judge::stays(view, terms, segment, (at, Instant::NEVER)),
         false => judge::enters(view, terms, (dimension, id), segment, (at, Instant::NEVER)),

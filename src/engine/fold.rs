@@ -92,7 +92,7 @@ impl Folder<'_> {
             }
             let value = match value {
                 Scalar::Null => SettingValue::Removed,
-                Scalar::Text(text) => SettingValue::Text(text.as_bytes().to_vec()),
+                Scalar::Text(text) => SettingValue::Text(text.as_ref().into()),
                 Scalar::Number(number) => SettingValue::Number(number.0),
                 Scalar::Flag(flag) => SettingValue::Flag(*flag),
             };

@@ -4,9 +4,9 @@
 use super::change::{Cause, Change, Evidence};
 use super::dependence::{Dependence, DimensionSet, Touched};
 use super::evidence;
-use super::facts::customer::{Cooldowns, Standpoint};
+use super::facts::customer::Cooldowns;
 use super::facts::view::View;
-use crate::event::Instant;
+use crate::event::{Instant, Span};
 use crate::rules::decider::Decider;
 use crate::rules::plan::{self, Condition, DimensionId, Plan, Segment, SegmentId};
 use crate::rules::verdict::Verdict;
@@ -41,6 +41,10 @@ impl Occasion {
     }
 }
 
+/// An until further away than this need not be exact: most customers have an event before, which makes another of it,
+/// and for the others it costs a look now and then.
+const FAR: Span = Span(30 * Span::DAY.0);
+
 /// Judges an open customer; returns when they are due next.
 ///
 /// A dimension is looked at when an event or an earlier move touched what it reads, or when its bound has come. The
@@ -65,7 +69,7 @@ pub fn judge(
         let mut is_first_look = true;
         loop {
             let (target, until) = target(view, terms, dimension, occasion, is_first_look);
-            let current = view.customer.standpoints[index].segment();
+            let current = view.customer.segments[index];
             if target == current {
                 view.customer.bounds[index] = until;
                 due = due.min(until);
@@ -79,18 +83,19 @@ pub fn judge(
     sharpen(view, terms, occasion, looked_at, due)
 }
 
-fn can_move(view: &View, index: usize, touched: &Touched, at: Instant) -> bool {
-    let current = view.customer.standpoints[index].segment();
+fn can_move(view: &mut View, index: usize, touched: &Touched, at: Instant) -> bool {
+    let current = view.customer.segments[index];
     // Who may not leave yet need not be in the first segment that holds.
     touched.can_move(index, current)
         || touched.contains(index) && stay_end(view, DimensionId(index as u8)).is_some_and(|end| at < end)
 }
 
 /// Until when the customer may not leave their segment.
-pub(super) fn stay_end(view: &View, dimension: DimensionId) -> Option<Instant> {
-    let standpoint = view.customer.standpoints[usize::from(dimension.0)];
-    let segment = &view.plan.dimension(dimension).segments[usize::from(standpoint.segment()?.0)];
-    Some(standpoint.since + segment.min_stay?)
+pub(super) fn stay_end(view: &mut View, dimension: DimensionId) -> Option<Instant> {
+    let index = usize::from(dimension.0);
+    let current = view.customer.segments[index]?;
+    let min_stay = view.plan.dimension(dimension).segments[usize::from(current.0)].min_stay?;
+    Some(view.customer.history(view.plan, view.cooldowns).since[index] + min_stay)
 }
 
 /// The due, where a bound that is cut to the hour would make it too early: the dimension is looked at again, which
@@ -127,7 +132,7 @@ pub fn next_due(view: &mut View, terms: &Terms, at: Instant) -> Instant {
     let mut due = Instant::NEVER;
     for index in 0..view.plan.dimensions.len() {
         let (target, until) = target(view, terms, DimensionId(index as u8), occasion, true);
-        let stays = target == view.customer.standpoints[index].segment();
+        let stays = target == view.customer.segments[index];
         let bound = if stays { until } else { Instant(at.0 + 1) };
         view.customer.bounds[index] = bound;
         due = due.min(bound);
@@ -143,14 +148,16 @@ fn target(
     Occasion { at, cause, .. }: Occasion,
     is_first_look: bool,
 ) -> (Option<SegmentId>, Instant) {
-    let standpoint = view.customer.standpoints[usize::from(dimension.0)];
+    let index = usize::from(dimension.0);
     if let Some(end) = stay_end(view, dimension)
         && at < end
-        && !(cause == Cause::LateEvent && at == standpoint.since && is_first_look)
+        && !(cause == Cause::LateEvent
+            && is_first_look
+            && at == view.customer.history(view.plan, view.cooldowns).since[index])
     {
         // Often they stay then too.
         let (then, until) = free_target(view, terms, dimension, end);
-        let current = standpoint.segment();
+        let current = view.customer.segments[index];
         return (current, if then == current { until } else { end });
     }
     free_target(view, terms, dimension, at)
@@ -159,15 +166,15 @@ fn target(
 /// The same for one who may leave.
 fn free_target(view: &mut View, terms: &Terms, dimension: DimensionId, at: Instant) -> (Option<SegmentId>, Instant) {
     let plan = view.plan;
-    let standpoint = view.customer.standpoints[usize::from(dimension.0)];
+    let current = view.customer.segments[usize::from(dimension.0)];
     let segments = &plan.dimension(dimension).segments;
-    let mut until = Instant::NEVER;
+    let (mut until, far) = (Instant::NEVER, at + FAR);
     for (index, segment) in segments.iter().enumerate() {
         let id = SegmentId(index as u8);
-        let verdict = if standpoint.segment() == Some(id) {
-            stays(view, terms, segment, (at, until))
+        let verdict = if current == Some(id) {
+            stays(view, terms, segment, (at, until.min(far)))
         } else {
-            enters(view, terms, (dimension, id), segment, (at, until))
+            enters(view, terms, (dimension, id), segment, (at, until.min(far)))
         };
         until = until.min(verdict.until);
         if verdict.holds {
@@ -211,19 +218,20 @@ pub(super) fn enters(
 
 /// Whether the segment can be entered from where the customer is.
 pub(super) fn is_listed(view: &View, dimension: DimensionId, segment: &Segment) -> bool {
-    let current = view.customer.standpoints[usize::from(dimension.0)].segment();
+    let current = view.customer.segments[usize::from(dimension.0)];
     let is_in = |from: &plan::From| current.map_or(from.none, |current| from.segments.contains(&current));
     segment.from.as_ref().is_none_or(is_in)
 }
 
 /// When the cooldown of a segment that was left ends; `None`: it never was, or has none.
 pub fn cooldown_end(
-    view: &View,
+    view: &mut View,
     terms: &Terms,
     (dimension, id): (DimensionId, SegmentId),
     segment: &Segment,
 ) -> Option<Instant> {
-    let left = view.customer.left[terms.cooldowns.of(dimension, id)?];
+    let number = terms.cooldowns.of(dimension, id)?;
+    let left = view.customer.history(view.plan, view.cooldowns).left[number];
     (!left.is_never()).then(|| left + segment.cooldown.unwrap_or_default())
 }
 
@@ -235,25 +243,28 @@ fn move_to(
     out: &mut Vec<Change>,
 ) {
     let index = usize::from(dimension.0);
-    let from = view.customer.standpoints[index];
-    let evidence = gather(view, terms, dimension, (from.segment(), target), at);
-    if let Some(number) = from.segment().and_then(|segment| terms.cooldowns.of(dimension, segment)) {
-        view.customer.left[number] = at;
+    let from = view.customer.segments[index];
+    let evidence = gather(view, terms, dimension, (from, target), at);
+    let history = view.customer.history_mut(view.plan, view.cooldowns);
+    if let Some(number) = from.and_then(|segment| terms.cooldowns.of(dimension, segment)) {
+        history.left[number] = at;
     }
-    view.customer.standpoints[index] = Standpoint::new(target, at);
-    view.customer.sequence += 1;
+    let from_since = std::mem::replace(&mut history.since[index], at);
+    history.sequence += 1;
+    let sequence = history.sequence;
+    view.customer.segments[index] = target;
     out.push(Change {
         customer: std::str::from_utf8(&view.customer.id).expect("ids come as text").into(),
-        sequence: view.customer.sequence,
+        sequence,
         dimension,
-        from: from.segment(),
+        from,
         to: target,
-        from_since: (!from.since.is_never()).then_some(from.since),
+        from_since: (!from_since.is_never()).then_some(from_since),
         effective_at: at,
         cause,
         evidence,
         reason: None,
-        standing: view.customer.standpoints.iter().map(|standpoint| standpoint.segment()).collect(),
+        standing: view.customer.segments.as_slice().into(),
     });
 }
 

@@ -4,7 +4,7 @@
 //! Only where the rules ask for reasons, and only once a change is certain: nothing here decides or is paid otherwise.
 
 use super::change::Change;
-use super::facts::customer::{Customer, Standpoint};
+use super::facts::customer::Customer;
 use super::facts::view::{Scratch, View};
 use super::judge::{self, Terms};
 use crate::event::{Instant, Span};
@@ -29,6 +29,13 @@ pub struct Before<'a> {
     pub at: Instant,
 }
 
+/// Puts the customer into a segment of the change's dimension.
+fn stand(view: &mut View, change: &Change, (segment, since): (Option<SegmentId>, Instant)) {
+    let dimension = usize::from(change.dimension.0);
+    view.customer.segments[dimension] = segment;
+    view.customer.history_mut(view.plan, view.cooldowns).since[dimension] = since;
+}
+
 /// What may have brought a change about.
 struct Grounds {
     rests_on: Vec<ComparisonId>,
@@ -42,17 +49,17 @@ impl Reasons {
 
     /// Gives the changes of one judgement their reasons; the view's customer stands where they led.
     pub fn give(&mut self, view: &mut View, terms: &Terms, before: Before, changes: &mut [Change]) {
-        self.past.open(view.plan, &terms.cooldowns, before.block);
+        self.past.open(view.plan, before.block);
         for change in changes.iter().rev() {
-            let since = change.from_since.unwrap_or(Instant::NEVER);
-            view.customer.standpoints[usize::from(change.dimension.0)] = Standpoint::new(change.from, since);
+            stand(view, change, (change.from, change.from_since.unwrap_or(Instant::NEVER)));
         }
-        self.past.standpoints.clone_from(&view.customer.standpoints);
+        self.past.segments.clone_from(&view.customer.segments);
+        let since = &view.customer.history(view.plan, view.cooldowns).since;
+        self.past.history_mut(view.plan, view.cooldowns).since.clone_from(since);
         self.scratch.forget();
         for change in changes {
             change.reason = Some(self.reason(view, terms, before, change).into());
-            let standpoint = Standpoint::new(change.to, change.effective_at);
-            view.customer.standpoints[usize::from(change.dimension.0)] = standpoint;
+            stand(view, change, (change.to, change.effective_at));
         }
     }
 
@@ -114,18 +121,18 @@ impl Reasons {
     /// Whether a comparison held before.
     fn held(&mut self, view: &View, terms: &Terms, before: Before, id: ComparisonId) -> bool {
         let Reasons { past, scratch } = self;
-        let mut past =
-            View { plan: view.plan, calendar: view.calendar, customer: past, scratch, latest: before.latest };
+        let View { plan, calendar, cooldowns, .. } = *view;
+        let mut past = View { plan, calendar, cooldowns, customer: past, scratch, latest: before.latest };
         holds(&mut past, terms, id, before.at)
     }
 }
 
 fn holds(view: &mut View, terms: &Terms, id: ComparisonId, at: Instant) -> bool {
-    terms.decider.comparison(view.plan, view, id, at).holds
+    terms.decider.comparison(view.plan, view, id, at, at).holds
 }
 
 /// What kept the change back until now.
-fn ended(view: &View, terms: &Terms, change: &Change, segments: &[Segment]) -> String {
+fn ended(view: &mut View, terms: &Terms, change: &Change, segments: &[Segment]) -> String {
     let declared = |id: SegmentId| &segments[usize::from(id.0)];
     let shown = |segment: &Segment| segment.label.as_deref().unwrap_or(&segment.name).to_owned();
     let at = change.effective_at;

@@ -13,7 +13,7 @@ use super::change::{Cause, Change, Outcome, Progress, Standing};
 use super::dedup::{self, Dedup, Seniority};
 use super::dependence::Touched;
 use super::explain::{self, Explanation, Outlook};
-use super::facts::customer::{Customer, Standpoint};
+use super::facts::customer::Customer;
 use super::facts::series::Entry;
 use super::facts::view::{Scratch, View};
 use super::fold::Folder;
@@ -214,19 +214,22 @@ impl Shard {
         let located = Located { hash, fingerprint: None, index: self.find(hash, customer) };
         let index = self.open(located, customer);
         let mut record = self.now_of(index);
-        self.open.sequence = standing.sequence;
+        let cooldowns = &self.terms.cooldowns;
+        let history = self.open.history_mut(&self.plan, cooldowns);
+        history.sequence = standing.sequence;
         for (dimension, place) in standing.places.iter().enumerate() {
-            let old = self.open.standpoints[dimension].segment();
-            self.sizes[dimension][size_index(old)] -= 1;
-            self.sizes[dimension][size_index(place.segment)] += 1;
-            let since = place.since.unwrap_or(Instant::NEVER);
-            self.open.standpoints[dimension] = Standpoint::new(place.segment, since);
+            history.since[dimension] = place.since.unwrap_or(Instant::NEVER);
             for (segment, left) in &place.left {
-                if let Some(number) = self.terms.cooldowns.of(DimensionId(dimension as u8), *segment) {
-                    self.open.left[number] = *left;
+                if let Some(number) = cooldowns.of(DimensionId(dimension as u8), *segment) {
+                    history.left[number] = *left;
                 }
             }
             record.latest = record.latest.max(place.since.unwrap_or(LONG_AGO));
+        }
+        for (dimension, place) in standing.places.iter().enumerate() {
+            let old = std::mem::replace(&mut self.open.segments[dimension], place.segment);
+            self.sizes[dimension][size_index(old)] -= 1;
+            self.sizes[dimension][size_index(place.segment)] += 1;
         }
         self.close(index, record);
     }
@@ -241,6 +244,7 @@ impl Shard {
             let mut view = View {
                 plan: &self.plan,
                 calendar: &self.calendar,
+                cooldowns: &self.terms.cooldowns,
                 customer: &mut self.open,
                 scratch: &mut self.scratch,
                 latest: record.latest,
@@ -253,7 +257,7 @@ impl Shard {
     pub fn standing(&self, customer: &str) -> Option<Standing> {
         let index = self.find(hash_of(customer), customer)?;
         let mut open = Customer::default();
-        open.open(&self.plan, &self.terms.cooldowns, self.arena.bytes(self.records.0[index as usize].block));
+        open.open(&self.plan, self.arena.bytes(self.records.0[index as usize].block));
         Some(open.standing(&self.plan, &self.terms.cooldowns))
     }
 
@@ -271,7 +275,8 @@ impl Shard {
         let latest = now.latest;
         let assessed = {
             let Shard { plan, calendar, open: customer, scratch, terms, .. } = self;
-            explain::assess(&mut View { plan, calendar, customer, scratch, latest }, terms, at)
+            let cooldowns = &terms.cooldowns;
+            explain::assess(&mut View { plan, calendar, cooldowns, customer, scratch, latest }, terms, at)
         };
         let standing = self.open.standing(&self.plan, &self.terms.cooldowns);
         let first = (!self.open.first.is_never()).then_some(self.open.first);
@@ -309,9 +314,9 @@ impl Shard {
         let index = self.find(hash_of(customer), customer)?;
         let latest = self.records.0[index as usize].latest;
         self.open_at(index);
-        let Shard { plan, calendar, open: customer, scratch, .. } = self;
-        let mut view = View { plan, calendar, customer, scratch, latest };
-        Some(weigh::weigh(&mut view, &self.terms, (dimension, segment), at))
+        let Shard { plan, calendar, open: customer, scratch, terms, .. } = self;
+        let mut view = View { plan, calendar, cooldowns: &terms.cooldowns, customer, scratch, latest };
+        Some(weigh::weigh(&mut view, terms, (dimension, segment), at))
     }
 
     pub fn n_customers(&self) -> usize {
@@ -359,7 +364,7 @@ impl Shard {
         let index = u32::try_from(self.records.0.len()).expect("a shard has fewer than 2^32 customers");
         // The block has to hold the id before the directory may look at it again.
         self.encoded.clear();
-        self.open.encode(&self.plan, LONG_AGO, &mut self.encoded);
+        self.open.encode(&self.plan, &self.terms.cooldowns, LONG_AGO, &mut self.encoded);
         let block = self.arena.insert(&self.encoded);
         if self.records.0.len() == self.records.0.capacity() {
             // Doubling would hold half of it empty.
@@ -376,7 +381,7 @@ impl Shard {
     fn open_at(&mut self, index: u32) {
         self.scratch.forget();
         let block = self.arena.bytes(self.records.0[index as usize].block);
-        self.open.open(&self.plan, &self.terms.cooldowns, block);
+        self.open.open(&self.plan, block);
     }
 
     fn now_of(&self, index: u32) -> Now {
@@ -395,6 +400,7 @@ impl Shard {
         let mut view = View {
             plan: &self.plan,
             calendar: &self.calendar,
+            cooldowns: &self.terms.cooldowns,
             customer: &mut self.open,
             scratch: &mut self.scratch,
             latest: now.latest,
@@ -422,7 +428,7 @@ impl Shard {
     /// Puts the open customer back.
     fn close(&mut self, index: u32, now: Now) {
         self.encoded.clear();
-        self.open.encode(&self.plan, now.latest, &mut self.encoded);
+        self.open.encode(&self.plan, &self.terms.cooldowns, now.latest, &mut self.encoded);
         let record = &mut self.records.0[index as usize];
         record.block = self.arena.replace(record.block, &self.encoded);
         (record.due, record.latest) = (now.due, now.latest);
@@ -490,7 +496,7 @@ fn hash_of(customer: &str) -> u64 {
 
 fn id_of<'a>(arena: &'a Arena, record: &Record) -> &'a [u8] {
     let mut reader = Reader::new(arena.bytes(record.block));
-    let n = reader.get() as usize;
+    let n = reader.get_short() as usize;
     reader.bytes(n)
 }
 

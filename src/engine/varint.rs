@@ -59,13 +59,24 @@ impl<'a> Reader<'a> {
         Reader { rest }
     }
 
+    /// For what is mostly a single byte.
     #[inline]
-    pub fn get(&mut self) -> u64 {
-        // Most are short.
+    pub fn get_short(&mut self) -> u64 {
         if let [byte @ 0..0x80, rest @ ..] = self.rest {
             self.rest = rest;
             return u64::from(*byte);
         }
+        self.get_any()
+    }
+
+    #[inline(never)]
+    fn get_any(&mut self) -> u64 {
+        self.get()
+    }
+
+    /// Of any length: as long as eight bytes are left, none is told from another by a branch.
+    #[inline]
+    pub fn get(&mut self) -> u64 {
         if let Some((bytes, _)) = self.rest.split_first_chunk::<8>() {
             let word = u64::from_le_bytes(*bytes);
             let ends = !word & MORE;
@@ -78,6 +89,7 @@ impl<'a> Reader<'a> {
         self.get_long()
     }
 
+    #[inline(never)]
     fn get_long(&mut self) -> u64 {
         let mut value = 0;
         let mut shift = 0;
@@ -123,6 +135,7 @@ mod tests {
                 let mut reader = Reader::new(&out[1..]);
                 assert_eq!(reader.get(), value);
                 assert_eq!(reader.rest.len(), behind);
+                assert_eq!(Reader::new(&out[1..]).get_short(), value);
             }
         }
         for value in [0, -1, 1, 63, -64, 64, i64::MIN, i64::MAX] {

@@ -35,8 +35,8 @@ pub(super) fn weigh(view: &mut View, terms: &Terms, (dimension, id): (DimensionI
     let plan = view.plan;
     let segments = &plan.dimension(dimension).segments;
     let segment = &segments[usize::from(id.0)];
-    let standpoint = view.customer.standpoints[usize::from(dimension.0)];
-    let is_current = standpoint.segment() == Some(id);
+    let standing = view.customer.segments[usize::from(dimension.0)];
+    let is_current = standing == Some(id);
     let mut weighed = Weighed { holds: false, evidence: Vec::new(), bar: None };
     let stay = segment.stay.as_ref().filter(|_| is_current);
     for condition in [Some(&segment.when), stay].into_iter().flatten() {
@@ -46,9 +46,10 @@ pub(super) fn weigh(view: &mut View, terms: &Terms, (dimension, id): (DimensionI
     if is_current {
         return weighed;
     }
-    let current = standpoint.segment().map(|current| &segments[usize::from(current.0)]);
-    let bound = current.and_then(|current| current.min_stay).map(|min_stay| standpoint.since + min_stay);
-    let is_listed = |from: &crate::rules::plan::From| match standpoint.segment() {
+    let min_stay = standing.and_then(|current| segments[usize::from(current.0)].min_stay);
+    let since = view.customer.history(plan, view.cooldowns).since[usize::from(dimension.0)];
+    let bound = min_stay.map(|min_stay| since + min_stay);
+    let is_listed = |from: &crate::rules::plan::From| match standing {
         Some(current) => from.segments.contains(&current),
         None => from.none,
     };

@@ -3,83 +3,94 @@
 //! It reads the wire with prost's primitives instead of its generated types, which would copy every string. What
 //! always holds, and is tested with mutated messages: it takes what the generated types take, with the same values.
 
+use std::collections::BTreeMap;
+
 use prost::DecodeError;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
-use super::record::{Field, Keys, LineField, RawLine, Record};
+use super::record::{Field, Keys, LineField, Parts, RawLine, Record};
 use super::slot::Slot;
-use super::{Reason, Reject};
+use super::{AttributeId, Reason, Reject, Scalar};
 
 /// Takes a message apart.
 pub(super) fn read<'a>(bytes: &'a [u8], keys: &Keys, record: &mut Record<'a>) -> Result<(), Reject> {
-    let mut attributes = Vec::new();
-    let mut rest = Wire(bytes);
-    while let Some((tag, wire_type)) = rest.next_key()? {
+    let mut wire = Wire { bytes, at: 0, text: "", text_at: 0 };
+    while let Some((tag, wire_type)) = wire.next_key()? {
         match event_field(tag) {
-            Some(Field::Items) => record.lines.read.push(read_line(rest.bytes(wire_type, Field::Items.name())?)?),
-            Some(Field::Attributes) => {
-                attributes.push(read_attribute(rest.bytes(wire_type, Field::Attributes.name())?)?)
+            Some(field @ Field::Items) => record.lines.read.push(read_line(wire.part(wire_type, field.name())?)?),
+            Some(field @ Field::Attributes) => {
+                let (name, value) = read_attribute(wire.part(wire_type, field.name())?)?;
+                record.attributes.put(keys.attributes.find(name), name, value);
             }
-            Some(Field::Time) => record.slots[Field::Time as usize] = rest.integer(wire_type, Field::Time.name())?,
-            Some(field) => record.slots[field as usize] = Slot::Text(rest.text(wire_type, field.name())?),
-            None => rest.skip(wire_type, tag)?,
+            Some(field @ Field::Time) => {
+                record.slots[field as usize] = Slot::Integer(wire.integer(wire_type, field.name())?);
+            }
+            Some(field) => record.slots[field as usize] = Slot::Text(wire.text(wire_type, field.name())?),
+            None => wire.skip(wire_type, tag)?,
         }
     }
-    keep_last(&mut attributes);
-    for (name, slot) in attributes {
-        if record.attributes.put(keys.attributes.find(name), name, slot).is_none() {
-            break; // the first fault counts
-        }
+    if record.attributes.fault.is_some() {
+        record.attributes = last_attributes(bytes, keys)?;
     }
     Ok(())
 }
 
-/// Of attributes with the same name the last counts, as in any Protobuf map.
-fn keep_last(attributes: &mut Vec<(&str, Slot<'_>)>) {
-    attributes.reverse();
-    attributes.sort_by_key(|(name, _)| *name);
-    attributes.dedup_by_key(|(name, _)| *name);
+/// As in any Protobuf map, a value does not count, even one that is at fault, if another one follows under its name.
+#[cold]
+fn last_attributes<'a>(bytes: &'a [u8], keys: &Keys) -> Result<Parts<(AttributeId, Scalar<'a>)>, Reject> {
+    let mut last = BTreeMap::new();
+    let mut wire = Wire { bytes, at: 0, text: "", text_at: 0 };
+    while let Some((tag, wire_type)) = wire.next_key()? {
+        match event_field(tag) {
+            Some(field @ Field::Attributes) => last.extend([read_attribute(wire.part(wire_type, field.name())?)?]),
+            _ => wire.skip(wire_type, tag)?,
+        }
+    }
+    let mut attributes = Parts::default();
+    for (name, value) in last {
+        if attributes.put(keys.attributes.find(name), name, value).is_none() {
+            break; // the first fault counts
+        }
+    }
+    Ok(attributes)
 }
 
 /// One line of an order.
-fn read_line(message: &[u8]) -> Result<RawLine<'_>, Reject> {
+fn read_line(mut wire: Wire<'_>) -> Result<RawLine<'_>, Reject> {
     let mut line = RawLine::default();
-    let mut rest = Wire(message);
-    while let Some((tag, wire_type)) = rest.next_key()? {
+    while let Some((tag, wire_type)) = wire.next_key()? {
         match line_field(tag) {
-            Some(field) => line[field as usize] = Slot::Text(rest.text(wire_type, "items")?),
-            None => rest.skip(wire_type, tag)?,
+            Some(field) => line[field as usize] = Slot::Text(wire.text(wire_type, "items")?),
+            None => wire.skip(wire_type, tag)?,
         }
     }
     Ok(line)
 }
 
 /// One entry of the attributes: its name and value.
-fn read_attribute(message: &[u8]) -> Result<(&str, Slot<'_>), Reject> {
+fn read_attribute(mut wire: Wire<'_>) -> Result<(&str, Slot<'_>), Reject> {
     let (mut name, mut value) = ("", Slot::Absent);
-    let mut rest = Wire(message);
-    while let Some((tag, wire_type)) = rest.next_key()? {
+    while let Some((tag, wire_type)) = wire.next_key()? {
         match tag {
-            1 => name = rest.text(wire_type, "attributes")?,
-            2 => value = read_scalar(rest.bytes(wire_type, "attributes")?, value)?,
-            _ => rest.skip(wire_type, tag)?,
+            1 => name = wire.text(wire_type, "attributes")?,
+            2 => value = read_scalar(wire.part(wire_type, "attributes")?, value)?,
+            _ => wire.skip(wire_type, tag)?,
         }
     }
     Ok((name, value))
 }
 
 /// A value; one that stands twice is merged, so what the second does not say stays.
-fn read_scalar<'a>(message: &'a [u8], mut value: Slot<'a>) -> Result<Slot<'a>, Reject> {
-    let mut rest = Wire(message);
-    while let Some((tag, wire_type)) = rest.next_key()? {
+fn read_scalar<'a>(mut wire: Wire<'a>, mut value: Slot<'a>) -> Result<Slot<'a>, Reject> {
+    while let Some((tag, wire_type)) = wire.next_key()? {
         match tag {
-            1 => value = Slot::Text(rest.text(wire_type, "attributes")?),
-            2 => value = Slot::Number(rest.text(wire_type, "attributes")?),
+            1 => value = Slot::Text(wire.text(wire_type, "attributes")?),
+            2 => value = Slot::Number(wire.text(wire_type, "attributes")?),
             3 => {
-                let flag = rest.integer(wire_type, "attributes")?;
-                value = if flag == Slot::Integer(0) { Slot::False } else { Slot::True };
+                let flag = wire.integer(wire_type, "attributes")?;
+                value = if flag == 0 { Slot::False } else { Slot::True };
             }
-            _ => rest.skip(wire_type, tag)?,
+            _ => wire.skip(wire_type, tag)?,
         }
     }
     Ok(value)
@@ -122,50 +133,145 @@ fn line_field(tag: u32) -> Option<LineField> {
     })
 }
 
-/// What is left of a message.
-struct Wire<'a>(&'a [u8]);
+/// A message or a part of it, and how far it is read. What is not inlined is told places instead, so that all of it
+/// can stay in registers.
+#[derive(Clone, Copy)]
+struct Wire<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// The bytes from `text_at` on, as far as they are UTF-8. What stands between texts nearly always is too, so one
+    /// look serves many texts.
+    text: &'a str,
+    text_at: usize,
+}
 
 impl<'a> Wire<'a> {
+    #[inline(always)]
     fn next_key(&mut self) -> Result<Option<(u32, WireType)>, Reject> {
-        if self.0.is_empty() {
-            return Ok(None);
-        }
-        decode_key(&mut self.0).map(Some).map_err(|error| undecodable(&error))
-    }
-
-    fn bytes(&mut self, wire_type: WireType, name: &str) -> Result<&'a [u8], Reject> {
-        expect(wire_type, WireType::LengthDelimited, name)?;
-        let len = decode_varint(&mut self.0).map_err(|error| undecodable(&error))?;
-        let split = usize::try_from(len).ok().and_then(|len| self.0.split_at_checked(len));
-        let Some((bytes, rest)) = split else {
-            return Err(Reject::new(Reason::Undecodable, format!("Protobuf: `{name}` is longer than the message")));
+        let wire_type = match self.byte() {
+            None => return Ok(None),
+            // A field up to 15, and the wire types that those of the contract have.
+            Some(key @ 8..0x80) if key & 7 == WireType::LengthDelimited as u8 => WireType::LengthDelimited,
+            Some(key @ 8..0x80) if key & 7 == WireType::Varint as u8 => WireType::Varint,
+            _ => {
+                let (tag, wire_type, end) = any_key(self.bytes, self.at)?;
+                self.at = end;
+                return Ok(Some((tag, wire_type)));
+            }
         };
-        self.0 = rest;
-        Ok(bytes)
+        let tag = u32::from(self.byte().unwrap_or(0) >> 3);
+        self.at += 1;
+        Ok(Some((tag, wire_type)))
     }
 
-    fn text(&mut self, wire_type: WireType, name: &str) -> Result<&'a str, Reject> {
-        std::str::from_utf8(self.bytes(wire_type, name)?)
-            .map_err(|_| Reject::new(Reason::Undecodable, format!("Protobuf: `{name}` is not UTF-8")))
+    #[inline(always)]
+    fn varint(&mut self) -> Result<u64, Reject> {
+        if let Some(byte @ 0..0x80) = self.byte() {
+            self.at += 1;
+            return Ok(u64::from(byte));
+        }
+        let (value, end) = any_varint(self.bytes, self.at)?;
+        self.at = end;
+        Ok(value)
     }
 
-    fn integer(&mut self, wire_type: WireType, name: &str) -> Result<Slot<'a>, Reject> {
-        expect(wire_type, WireType::Varint, name)?;
-        decode_varint(&mut self.0).map(|bits| Slot::Integer(bits as i64)).map_err(|error| undecodable(&error))
+    /// Where something ends that has its length before it; moves to its start.
+    #[inline(always)]
+    fn part_end(&mut self, wire_type: WireType, name: &'static str) -> Result<usize, Reject> {
+        if wire_type != WireType::LengthDelimited {
+            return Err(unexpected(wire_type, WireType::LengthDelimited, name));
+        }
+        let len = self.varint()?;
+        match usize::try_from(len).ok().filter(|len| *len <= self.bytes.len() - self.at) {
+            Some(len) => Ok(self.at + len),
+            None => Err(too_long(name)),
+        }
+    }
+
+    /// Passes a part.
+    #[inline(always)]
+    fn part(&mut self, wire_type: WireType, name: &'static str) -> Result<Wire<'a>, Reject> {
+        let end = self.part_end(wire_type, name)?;
+        let part = Wire { bytes: &self.bytes[..end], ..*self };
+        self.at = end;
+        Ok(part)
+    }
+
+    #[inline(always)]
+    fn text(&mut self, wire_type: WireType, name: &'static str) -> Result<&'a str, Reject> {
+        let end = self.part_end(wire_type, name)?;
+        let start = std::mem::replace(&mut self.at, end);
+        if let Some(text) = self.text.get(start - self.text_at..end - self.text_at) {
+            return Ok(text);
+        }
+        (self.text, self.text_at) = (valid_from(self.bytes, start), start);
+        self.text.get(..end - start).ok_or_else(|| not_utf8(name))
+    }
+
+    #[inline(always)]
+    fn integer(&mut self, wire_type: WireType, name: &'static str) -> Result<i64, Reject> {
+        if wire_type != WireType::Varint {
+            return Err(unexpected(wire_type, WireType::Varint, name));
+        }
+        self.varint().map(|bits| bits as i64)
     }
 
     fn skip(&mut self, wire_type: WireType, tag: u32) -> Result<(), Reject> {
-        skip_field(wire_type, tag, &mut self.0, DecodeContext::default()).map_err(|error| undecodable(&error))
+        let mut rest = &self.bytes[self.at..];
+        skip_field(wire_type, tag, &mut rest, DecodeContext::default()).map_err(|error| undecodable(&error))?;
+        self.at = self.bytes.len() - rest.len();
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn byte(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
     }
 }
 
-fn expect(found: WireType, wanted: WireType, name: &str) -> Result<(), Reject> {
-    if found == wanted {
-        return Ok(());
-    }
-    Err(Reject::new(Reason::Undecodable, format!("Protobuf: `{name}` has the wire type {found:?}, not {wanted:?}")))
+/// The key at `at`, and where it ends.
+#[inline(never)]
+fn any_key(bytes: &[u8], at: usize) -> Result<(u32, WireType, usize), Reject> {
+    let mut rest = &bytes[at..];
+    let (tag, wire_type) = decode_key(&mut rest).map_err(|error| undecodable(&error))?;
+    Ok((tag, wire_type, bytes.len() - rest.len()))
 }
 
+/// The number at `at`, and where it ends.
+#[inline(never)]
+fn any_varint(bytes: &[u8], at: usize) -> Result<(u64, usize), Reject> {
+    let mut rest = &bytes[at..];
+    let value = decode_varint(&mut rest).map_err(|error| undecodable(&error))?;
+    Ok((value, bytes.len() - rest.len()))
+}
+
+/// As much from `at` on as is UTF-8.
+#[inline(never)]
+fn valid_from(bytes: &[u8], at: usize) -> &str {
+    let bytes = &bytes[at..];
+    let valid = match std::str::from_utf8(bytes) {
+        Ok(text) => return text,
+        Err(error) => &bytes[..error.valid_up_to()],
+    };
+    std::str::from_utf8(valid).unwrap_or_default()
+}
+
+#[cold]
+fn unexpected(found: WireType, wanted: WireType, name: &str) -> Reject {
+    Reject::new(Reason::Undecodable, format!("Protobuf: `{name}` has the wire type {found:?}, not {wanted:?}"))
+}
+
+#[cold]
+fn too_long(name: &str) -> Reject {
+    Reject::new(Reason::Undecodable, format!("Protobuf: `{name}` is longer than the message"))
+}
+
+#[cold]
+fn not_utf8(name: &str) -> Reject {
+    Reject::new(Reason::Undecodable, format!("Protobuf: `{name}` is not UTF-8"))
+}
+
+#[cold]
 fn undecodable(error: &DecodeError) -> Reject {
     Reject::new(Reason::Undecodable, format!("Protobuf: {error}"))
 }

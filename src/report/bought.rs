@@ -95,7 +95,7 @@ impl Bought {
         regions
     }
 
-    /// For each field that purchases had: what was bought, the most money first.
+    /// For each field that purchases had: what was bought, by most buyers first.
     pub fn habits(&self, history: &History, size: u64) -> Vec<Habits> {
         let fields = history.watch.settings.habits.iter().zip(&self.habits);
         let habit = |(text, sums): (usize, &Sums)| Habit {
@@ -107,7 +107,7 @@ impl Bought {
         };
         let habits = fields.map(|(field, sums)| {
             let mut values: Vec<Habit> = sums.iter().enumerate().filter(|(_, sums)| sums.is_there).map(habit).collect();
-            values.sort_by_key(|habit| (Reverse(habit.money), Reverse(habit.orders)));
+            values.sort_by_key(|habit| (Reverse(habit.buyers), Reverse(habit.money)));
             Habits { field: field.name().to_owned(), values }
         });
         habits.filter(|habits| !habits.values.is_empty()).collect()

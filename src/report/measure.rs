@@ -71,6 +71,7 @@ pub fn measure(history: &History, period: &Period, every: Span, read: Read) -> R
         findings: dimensions.iter().flat_map(findings).collect(),
         dimensions,
         overlaps: counts.overlaps(),
+        comparison: None,
     }
 }
 

@@ -31,6 +31,11 @@ pub mod said;
 
 mod measure;
 
+mod compare;
+
+pub mod page;
+
+pub use compare::compare;
 pub use history::History;
 pub use journal::Journal;
 pub use measure::{NONE, Read, measure};

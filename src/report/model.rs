@@ -28,6 +28,8 @@ pub struct Report {
     pub dimensions: Vec<Dimension>,
     pub overlaps: Vec<Overlap>,
     pub findings: Vec<Finding>,
+    /// With other rules, when there are any to compare with.
+    pub comparison: Option<Comparison>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -237,6 +239,68 @@ pub struct Finding {
     pub segment: String,
     pub test: String,
     pub text: String,
+}
+
+/// The same history under two sets of rules: these (`one`) and others.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// The rules of the report.
+    pub one: Side,
+    pub other: Side,
+    /// Of the dimensions that both have.
+    pub dimensions: Vec<Difference>,
+    pub only_in_one: Vec<String>,
+    pub only_in_other: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Side {
+    /// As it was named.
+    pub rules: String,
+    pub rules_version: String,
+}
+
+/// How one dimension differs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Difference {
+    pub dimension: String,
+    /// Customers whose standing differs at the end.
+    pub differ: u64,
+    /// Customers whose standing ever differed in the period.
+    pub ever_differed: u64,
+    /// When the first of them did.
+    pub first: Option<Time>,
+    pub sizes: Vec<SizePair>,
+    /// Who is where at the end; pairs with nobody are left out.
+    pub cells: Vec<Pair>,
+    /// Those who differ at the end, by since when, at most as many as asked for.
+    pub customers: Vec<Differs>,
+}
+
+/// A segment's size under both; `null` where the rules have no such segment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SizePair {
+    pub segment: String,
+    pub one: Option<u64>,
+    pub other: Option<u64>,
+}
+
+/// `null`: the customer is not there, since the rules take none of their events.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Pair {
+    pub one: Option<String>,
+    pub other: Option<String>,
+    pub customers: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Differs {
+    pub customer_id: String,
+    pub one: Option<String>,
+    pub other: Option<String>,
+    /// From then on their standings were never the same again.
+    pub since: Time,
+    pub first_differed: Time,
 }
 
 /// In 1/10 000 of the base currency.

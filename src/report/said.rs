@@ -38,6 +38,11 @@ pub fn percent(share: Share) -> String {
     format!("{:.1} %", tenths / 10.0)
 }
 
+/// With three decimals: `0.968 %`.
+pub fn percent_finely(share: Share) -> String {
+    format!("{:.3} %", share.0 * 100.0)
+}
+
 /// With its sign: `+12.0 %`.
 pub fn growth(share: Share) -> String {
     let text = percent(share);

@@ -7,7 +7,7 @@ use super::bought::Bought;
 use super::history::History;
 use super::model::{Measure, Segment, Share, Tests, Verdict};
 use super::reads::Read;
-use super::said::percent;
+use super::said::{count, percent, percent_finely};
 use super::watch::Watch;
 use crate::config::report::Bounds;
 use crate::event::{Amount, AttributeId};
@@ -125,8 +125,15 @@ impl Verdict {
 impl Measure {
     /// For people: `62.5 % leave in 30 days (at most 50 %)`.
     pub fn said(&self) -> String {
-        let said = |share: Share| if self.name == CUSTOMERS { share.0.to_string() } else { percent(share) };
-        let value = self.value.map_or("unknown".to_owned(), said);
+        let said = |share: Share| if self.name == CUSTOMERS { count(share.0 as u64) } else { percent(share) };
+        // Rounded up to its bound, a number would seem to meet it.
+        let finely = |share: Share| match self.min.or(self.max) {
+            Some(bound) if self.name != CUSTOMERS && said(share) == said(bound) && share != bound => {
+                percent_finely(share)
+            }
+            _ => said(share),
+        };
+        let value = self.value.map_or("unknown".to_owned(), finely);
         let min = self.min.map(|min| format!(" (at least {})", said(min)));
         let max = self.max.map(|max| format!(" (at most {})", said(max)));
         format!("{value} {}{}{}", self.name, min.unwrap_or_default(), max.unwrap_or_default())

@@ -84,9 +84,13 @@ impl Decider {
         at: Instant,
         limit: Instant,
     ) -> Verdict {
+        // First what is most often met.
+        if let Condition::Compare(id) = condition {
+            return self.comparison(plan, facts, *id, at, limit);
+        }
         match condition {
             Condition::Constant(holds) => Verdict::forever(*holds),
-            Condition::Compare(id) => self.comparison(plan, facts, *id, at),
+            Condition::Compare(id) => self.comparison(plan, facts, *id, at, limit),
             Condition::Not(inner) => self.condition(plan, facts, inner, at, limit).not(),
             Condition::All(parts) => {
                 let mut verdict = Verdict::forever(true);
@@ -112,39 +116,52 @@ impl Decider {
         }
     }
 
-    /// Evaluates one comparison at an instant.
-    pub fn comparison(&self, plan: &Plan, facts: &mut impl Facts, id: ComparisonId, at: Instant) -> Verdict {
+    /// Evaluates one comparison at an instant. An until that is not before `limit` may be any such instant.
+    pub fn comparison(
+        &self,
+        plan: &Plan,
+        facts: &mut impl Facts,
+        id: ComparisonId,
+        at: Instant,
+        limit: Instant,
+    ) -> Verdict {
         let Decision { way, is_remembered } = &self.comparisons[usize::from(id.0)];
-        if *is_remembered && let Some(verdict) = facts.remembered(id, at) {
+        if let Way::Threshold(Threshold { of: Measured::Window(feature), least, is_wanted }) = way {
+            let verdict = facts.reaches(*feature, at, *least);
+            return Verdict { holds: verdict.holds == *is_wanted, ..verdict };
+        }
+        if *is_remembered && let Some(verdict) = facts.remembered(id, at, limit) {
             return verdict;
         }
         let verdict = match way {
             Way::Always(holds) => Verdict::forever(*holds),
-            Way::Threshold(threshold) => threshold.verdict(facts, at),
+            Way::Threshold(threshold) => threshold.verdict(facts, at, limit),
             Way::Between(thresholds, is_wanted) => {
                 let [low, high] = &**thresholds;
-                let verdict = low.verdict(facts, at).and(high.verdict(facts, at).not());
+                let verdict = low.verdict(facts, at, limit).and(high.verdict(facts, at, limit).not());
                 if *is_wanted { verdict } else { verdict.not() }
             }
             Way::Other => verdict::comparison(plan, facts, plan.comparison(id), at),
         };
         debug_assert!(verdict.until > at);
         if *is_remembered {
-            facts.remember(id, at, verdict);
+            facts.remember(id, (at, limit), verdict);
         }
         verdict
     }
 }
 
 impl Threshold {
-    fn verdict(&self, facts: &mut impl Facts, at: Instant) -> Verdict {
+    fn verdict(&self, facts: &mut impl Facts, at: Instant, limit: Instant) -> Verdict {
         match &self.of {
             Measured::Window(feature) => {
                 let verdict = facts.reaches(*feature, at, self.least);
                 Verdict { holds: verdict.holds == self.is_wanted, ..verdict }
             }
             Measured::Plain(feature) => self.plain(facts.value(*feature, at), at),
-            Measured::Sum { terms, n_left, is_equal_enough } => self.sum(facts, terms, (*n_left, *is_equal_enough), at),
+            Measured::Sum { terms, n_left, is_equal_enough } => {
+                self.sum(facts, terms, (*n_left, *is_equal_enough), (at, limit))
+            }
         }
     }
 
@@ -170,7 +187,7 @@ impl Threshold {
         facts: &mut impl Facts,
         terms: &[(i64, FeatureId)],
         (n_left, is_equal_enough): (usize, bool),
-        at: Instant,
+        (at, limit): (Instant, Instant),
     ) -> Verdict {
         let mut seen = [(Value::Absent, Instant::NEVER); TERMS_MAX];
         let seen = &mut seen[..terms.len()];
@@ -191,7 +208,7 @@ impl Threshold {
         let mut n_pieces = 1;
         let until = loop {
             let end = seen.iter().map(|(_, exit)| *exit).min().unwrap_or(Instant::NEVER);
-            if turn < end || end.is_never() || n_pieces == verdict::PIECES_MAX {
+            if turn < end || end >= limit || n_pieces == verdict::PIECES_MAX {
                 break turn.min(end);
             }
             for ((_, feature), seen) in terms.iter().zip(seen.iter_mut()).filter(|(_, seen)| seen.1 == end) {

@@ -7,7 +7,7 @@ use super::decider::Decider;
 use super::plan::{
     Comparison, ComparisonId, Condition, Feature, FeatureId, Linear, Plan, Relation, Test, TextOperand, Unit,
 };
-use super::verdict::{self, Attribute, Facts, Form, Value, Verdict};
+use super::verdict::{self, Attribute, Facts, Form, Verdict};
 use crate::event::{Amount, AttributeId, Instant, Span};
 use std::fmt;
 
@@ -37,7 +37,7 @@ pub struct Reading {
 
 /// Reads a comparison at an instant.
 pub fn read(plan: &Plan, decider: &Decider, facts: &mut impl Facts, id: ComparisonId, at: Instant) -> Reading {
-    let verdict = decider.comparison(plan, facts, id, at);
+    let verdict = decider.comparison(plan, facts, id, at, Instant::NEVER);
     let Comparison { test, .. } = plan.comparison(id);
     let (left, right) = sides(plan, facts, test, at);
     let features = features(test).map(|feature| (feature, feature_quantity(plan, facts, feature, at))).collect();
@@ -68,7 +68,7 @@ fn features(test: &Test) -> impl Iterator<Item = FeatureId> {
 
 /// The value of a sum, cut to whole units of `scale`.
 pub fn sum(plan: &Plan, facts: &mut impl Facts, side: &Linear, (unit, scale): (Unit, i128), at: Instant) -> Quantity {
-    let form = verdict::sum(plan, facts, side, at).form;
+    let form = verdict::form(plan, facts, side, at);
     match form.at(at) {
         Some(value) => {
             let value = if scale == 1 { value } else { value.div_euclid(scale) };
@@ -79,13 +79,10 @@ pub fn sum(plan: &Plan, facts: &mut impl Facts, side: &Linear, (unit, scale): (U
     }
 }
 
+/// A feature is a sum of itself.
 fn feature_quantity(plan: &Plan, facts: &mut impl Facts, feature: FeatureId, at: Instant) -> Quantity {
-    match verdict::feature_value(plan, facts, feature, at).0 {
-        Value::Absent => Quantity::Absent,
-        Value::Never => Quantity::Never,
-        Value::Fixed(value) => of_unit(plan.feature(feature).unit(), value),
-        Value::Since(instant) => Quantity::Duration(at - instant),
-    }
+    let alone = Linear { terms: vec![(1, feature)], constant: 0 };
+    sum(plan, facts, &alone, (plan.feature(feature).unit(), 1), at)
 }
 
 fn of_unit(unit: Unit, value: i64) -> Quantity {

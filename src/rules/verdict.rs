@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use super::plan::{Comparison, FeatureId, Linear, Plan, Relation, Score, Test, TextOperand};
+use super::plan::{Comparison, Feature, FeatureId, Linear, Plan, Relation, Score, Test, TextOperand};
 use crate::event::{AttributeId, Instant};
 
 /// At most this many pieces (bucket exits, crossings) are looked at before a due is given that may be early. SPEC 6 allows
@@ -58,10 +58,11 @@ pub trait Facts {
     /// The name of the segment in a dimension, `""` for none.
     fn segment(&self, dimension: super::plan::DimensionId) -> &str;
 
-    /// A verdict found before for the same instant from the same facts, if it is still good.
-    fn remembered(&self, comparison: super::plan::ComparisonId, at: Instant) -> Option<Verdict>;
+    /// A verdict found before for the same instant from the same facts, if its until is exact or not before `limit`.
+    fn remembered(&self, comparison: super::plan::ComparisonId, at: Instant, limit: Instant) -> Option<Verdict>;
 
-    fn remember(&mut self, comparison: super::plan::ComparisonId, at: Instant, verdict: Verdict);
+    /// Its until is exact when it is before `limit`.
+    fn remember(&mut self, comparison: super::plan::ComparisonId, at_and_limit: (Instant, Instant), verdict: Verdict);
 }
 
 impl Verdict {
@@ -125,9 +126,9 @@ fn text<'a>(facts: &'a impl Facts, operand: &'a TextOperand) -> Option<&'a str> 
 
 /// A sum at an instant: `slope · instant + offset` until `until`, or one of the special values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line {
-    pub form: Form,
-    pub until: Instant,
+struct Line {
+    form: Form,
+    until: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,12 +149,32 @@ impl Form {
 }
 
 /// Evaluates a sum of features.
-pub fn sum(plan: &Plan, facts: &mut impl Facts, sum: &Linear, at: Instant) -> Line {
+fn sum(plan: &Plan, facts: &mut impl Facts, sum: &Linear, at: Instant) -> Line {
+    added(sum, |feature| match plan.feature(feature) {
+        Feature::Score(id) => score(plan, facts, plan.score(*id), at),
+        _ => facts.value(feature, at),
+    })
+}
+
+/// A sum of features at an instant, and no word of later ones.
+pub fn form(plan: &Plan, facts: &mut impl Facts, sum: &Linear, at: Instant) -> Form {
+    let line = added(sum, |feature| match plan.feature(feature) {
+        Feature::Score(id) => {
+            let score = plan.score(*id);
+            let of = form(plan, facts, &score.of, at);
+            (score_value(score, n_reached(score, of, at)), Instant::NEVER)
+        }
+        _ => facts.value(feature, at),
+    });
+    line.form
+}
+
+fn added(sum: &Linear, mut value: impl FnMut(FeatureId) -> (Value, Instant)) -> Line {
     let (mut slope, mut offset) = (0_i128, sum.constant);
     let (mut absent, mut never) = (false, false);
     let mut until = Instant::NEVER;
     for &(coefficient, feature) in &sum.terms {
-        let (value, changes) = feature_value(plan, facts, feature, at);
+        let (value, changes) = value(feature);
         until = until.min(changes);
         match value {
             Value::Absent => absent = true,
@@ -173,34 +194,38 @@ pub fn sum(plan: &Plan, facts: &mut impl Facts, sum: &Linear, at: Instant) -> Li
     Line { form, until }
 }
 
-/// A feature's value, and the first later instant at which it may be another function of the instant.
-pub(super) fn feature_value(plan: &Plan, facts: &mut impl Facts, feature: FeatureId, at: Instant) -> (Value, Instant) {
-    match plan.feature(feature) {
-        super::plan::Feature::Score(id) => score(plan, facts, plan.score(*id), at),
-        _ => facts.value(feature, at),
+/// How many cuts are reached; `None`: the value is absent.
+fn n_reached(score: &Score, form: Form, at: Instant) -> Option<usize> {
+    match form {
+        Form::Absent => None,
+        Form::Never => Some(score.cuts.len()),
+        Form::Line { slope, offset } => {
+            let value = slope * i128::from(at.0) + offset;
+            Some(score.cuts.partition_point(|cut| value >= *cut))
+        }
     }
 }
 
-/// A score's value in 1/10 000, and until when no cut is crossed: since cuts ascend, only the two next to the value
-/// can be crossed first.
+/// In 1/10 000.
+fn score_value(score: &Score, n_reached: Option<usize>) -> Value {
+    let n = n_reached.map(|n| if score.falling { score.cuts.len() - n } else { n });
+    Value::Fixed(n.map_or(0, |n| (1 + n as i64) * 10_000))
+}
+
+/// A score's value, and until when no cut is crossed: since cuts ascend, only the two next to the value can be crossed
+/// first.
 fn score(plan: &Plan, facts: &mut impl Facts, score: &Score, at: Instant) -> (Value, Instant) {
     let line = sum(plan, facts, &score.of, at);
-    let n_reached = match line.form {
-        Form::Absent => return (Value::Fixed(0), line.until),
-        Form::Never => score.cuts.len(),
-        Form::Line { slope, offset } => {
-            let value = slope * i128::from(at.0) + offset;
-            score.cuts.partition_point(|cut| value >= *cut)
-        }
-    };
-    let n = if score.falling { score.cuts.len() - n_reached } else { n_reached };
+    let n_reached = n_reached(score, line.form, at);
+    let value = score_value(score, n_reached);
+    let Some(n_reached) = n_reached else { return (value, line.until) };
     let mut until = Instant::NEVER;
     let below = n_reached.checked_sub(1);
     for cut in below.into_iter().chain([n_reached]).filter_map(|index| score.cuts.get(index)) {
         let cut = Linear { terms: Vec::new(), constant: *cut };
         until = until.min(linear(plan, facts, &score.of, Relation::GreaterOrEqual, &cut, at).until);
     }
-    (Value::Fixed((1 + n as i64) * 10_000), until)
+    (value, until)
 }
 
 fn linear(
@@ -279,9 +304,8 @@ fn pieces(at: Instant, n_max: usize, mut piece: impl FnMut(Instant) -> Piece) ->
 
 /// How many pieces are worth looking at: a score's pieces cost too much to look past the first.
 fn n_pieces(plan: &Plan, sides: &[&Linear]) -> usize {
-    let has_score = |side: &&Linear| {
-        side.terms.iter().any(|(_, feature)| matches!(plan.feature(*feature), super::plan::Feature::Score(_)))
-    };
+    let has_score =
+        |side: &&Linear| side.terms.iter().any(|(_, feature)| matches!(plan.feature(*feature), Feature::Score(_)));
     if sides.iter().any(has_score) { 1 } else { PIECES_MAX }
 }
 

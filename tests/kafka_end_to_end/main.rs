@@ -2,4 +2,6 @@
 
 mod faults;
 mod history;
+mod receiver;
 mod shop;
+mod subscribers;

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use dormouse::pipeline::Placement;
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use serde_json::Value;
 use testbed::kafka::{Broker, Record};
@@ -234,6 +235,12 @@ pub fn open_transaction(broker: &Broker, id: &str, topic: &str, records: &[Recor
         let mut message = BaseRecord::<[u8], [u8]>::to(topic).partition(record.partition);
         message.key = record.key.as_deref();
         message.payload = record.value.as_deref();
+        message.headers = Some(
+            record
+                .headers
+                .iter()
+                .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: Some(value) })),
+        );
         producer.send(message).expect("the queue has room");
     }
     producer.flush(timeout).expect("the broker takes it");

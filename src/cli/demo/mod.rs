@@ -5,6 +5,7 @@
 mod player;
 mod screen;
 mod shop;
+mod shown;
 mod story;
 mod tally;
 
@@ -29,6 +30,7 @@ use crate::telemetry;
 
 use player::{Played, Player, Speed};
 use screen::Screen;
+use shown::Shown;
 use story::Told;
 use tally::{Arrivals, Latencies};
 
@@ -36,6 +38,7 @@ const HELP: &str = "\
 Examples:
   dormouse demo
   dormouse demo --speed 20 --once
+  dormouse demo --dimension life_cycle,spend
   dormouse demo --speed max --once -c my-segments.toml > changes.txt
 
 Each line is a change, as a subscriber reads it from the output topic: when, who, in which dimension, from which
@@ -67,6 +70,9 @@ pub struct Args {
     /// Rules of your own
     #[arg(short, long, value_name = "SEGMENTS.TOML")]
     config: Option<PathBuf>,
+    /// The dimensions whose changes are shown, separated by commas, or all; without it the first one of the rules
+    #[arg(long = "dimension", value_name = "NAME", value_delimiter = ',')]
+    dimensions: Vec<String>,
     /// Where metrics are shown; port 0 is any free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
@@ -102,7 +108,14 @@ enum Error {
 /// Plays the demo.
 pub fn run(args: Args) -> Exit {
     let Some(plan) = plan(args.config.as_deref()) else { return Exit::Usage };
-    match play(&args, Arc::new(plan)) {
+    let shown = match Shown::of(&args.dimensions, &plan) {
+        Ok(shown) => shown,
+        Err(why) => {
+            eprintln!("error: {why}");
+            return Exit::Usage;
+        }
+    };
+    match play(&args, Arc::new(plan), shown) {
         Ok(()) => Exit::Fine,
         Err(Error::Screen(error)) => output::ended(Err(error), Exit::Fine),
         Err(error) => {
@@ -121,7 +134,7 @@ fn plan(path: Option<&Path>) -> Option<Plan> {
     rules::load(path)
 }
 
-fn play(args: &Args, plan: Arc<Plan>) -> Result<(), Error> {
+fn play(args: &Args, plan: Arc<Plan>, shown: Shown) -> Result<(), Error> {
     let exposition = telemetry::install()?;
     let (status, stop) = (Arc::new(Status::default()), Stop::default());
     let server = http::start(args.listen, http::Sources { status: status.clone(), metrics: exposition })?;
@@ -149,7 +162,7 @@ fn play(args: &Args, plan: Arc<Plan>) -> Result<(), Error> {
     let working = spawn("pipeline", &stop, move || pipeline::run(settings, plan, &working_status, &working_stop))?;
     let playing = spawn("shop", &stop, move || player.play(shop::events()))?;
 
-    let mut audience = Audience { subscriber, arrivals, latencies: Latencies::default(), screen: Screen::new() };
+    let mut audience = Audience { subscriber, arrivals, latencies: Latencies::default(), screen: Screen::new(shown) };
     let watched = audience.watch(&stop, &wall, &status);
     stop.request();
     let played = join(playing);
@@ -261,7 +274,7 @@ fn summarise(played: Played, audience: &mut Audience, status: &Status) {
     row("events", format!("{} until {}", number(played.n_events), played.at));
     row("customers", number(status.n_customers()));
     row("changes", number(audience.screen.n_changes()));
-    for (dimension, sizes) in screen::sizes(status) {
+    for (dimension, sizes) in audience.screen.sizes(status) {
         row(&dimension, sizes);
     }
     row(

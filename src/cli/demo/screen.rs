@@ -7,6 +7,7 @@ use std::time::{Duration, Instant as Moment};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::shown::Shown;
 use super::story::{self, Told};
 use crate::cli::number::number;
 use crate::cli::paint::{Paint, Tone};
@@ -21,6 +22,7 @@ const REDRAW: Duration = Duration::from_millis(200);
 
 /// The viewer's screen.
 pub struct Screen {
+    shown: Shown,
     bottom: ProgressBar,
     /// Of the changes, on standard output.
     paint: Paint,
@@ -34,7 +36,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    pub fn new() -> Screen {
+    pub fn new(shown: Shown) -> Screen {
         let is_followed = terminal::is_stdout();
         let target = if is_followed && terminal::is_stderr() {
             ProgressDrawTarget::stderr_with_hz(10)
@@ -45,6 +47,7 @@ impl Screen {
         bottom.set_style(ProgressStyle::with_template("{msg}").expect("the template is a constant"));
         let now = Moment::now();
         Screen {
+            shown,
             bottom,
             paint: Paint { is_on: terminal::colours_stdout() },
             allowance: if is_followed { LINES_PER_SECOND } else { f64::INFINITY },
@@ -63,6 +66,9 @@ impl Screen {
     /// Shows a change, or counts it when the viewer could not follow.
     pub fn change(&mut self, told: &Told) -> io::Result<()> {
         self.n_changes += 1;
+        if !self.shown.has(&told.dimension) {
+            return Ok(());
+        }
         let now = Moment::now();
         self.allowance += now.duration_since(self.refilled).as_secs_f64() * LINES_PER_SECOND;
         if self.allowance.is_finite() {
@@ -103,12 +109,13 @@ impl Screen {
             bold(number(status.n_customers())),
             "changes",
             bold(number(self.n_changes)),
-            self.sizes(status),
+            self.sizes(status).iter().map(|(name, sizes)| format!("\n  {name:<10} {sizes}")).collect::<String>(),
         ));
     }
 
-    fn sizes(&self, status: &Status) -> String {
-        sizes(status).iter().map(|(name, sizes)| format!("\n  {name:<10} {sizes}")).collect()
+    /// Each shown dimension's name, and how many customers each of its segments has now.
+    pub fn sizes(&self, status: &Status) -> Vec<(String, String)> {
+        sizes(status).into_iter().filter(|(name, _)| self.shown.has(name)).collect()
     }
 
     /// Takes the bottom away.
@@ -117,8 +124,7 @@ impl Screen {
     }
 }
 
-/// Each dimension's name, and how many customers each of its segments has now.
-pub fn sizes(status: &Status) -> Vec<(String, String)> {
+fn sizes(status: &Status) -> Vec<(String, String)> {
     let (Some(plan), sizes) = (status.plan(), status.sizes()) else { return Vec::new() };
     let line = |(dimension, sizes): (&crate::rules::plan::Dimension, &Vec<u64>)| {
         let names = dimension.segments.iter().map(|segment| &*segment.name).chain(["none"]);

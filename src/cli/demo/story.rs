@@ -31,6 +31,9 @@ pub struct Evidence {
     pub holds: bool,
 }
 
+/// Of all that held, so much is told: rules that ask many things would fill the screen.
+const REASONS_MAX: usize = 2;
+
 /// The change as one line without its end.
 pub fn line(told: &Told, paint: Paint) -> String {
     let day_and_time = told.effective_at.get(..19).unwrap_or(&told.effective_at).replace('T', " ");
@@ -41,13 +44,13 @@ pub fn line(told: &Told, paint: Paint) -> String {
         other => other,
     };
     format!(
-        "{} {} {:<9}{} {} {}  {} {}",
+        "{} {} {:<11}{} {} {}  {} {}",
         paint.tone(Tone::Faint, day_and_time),
         paint.tone(Tone::Strong, format!("{:<6}", told.customer_id)),
         told.dimension,
-        paint.tone(Tone::Faint, format!("{:>9}", name(&told.from))),
+        paint.tone(Tone::Faint, format!("{:>13}", name(&told.from))),
         paint.tone(Tone::Change, "→"),
-        paint.tone(Tone::Name, format!("{:<9}", name(&told.to))),
+        paint.tone(Tone::Name, format!("{:<13}", name(&told.to))),
         paint.tone(Tone::Faint, format!("{cause:<5}")),
         reasons(&told.evidence, paint),
     )
@@ -58,11 +61,11 @@ pub fn line(told: &Told, paint: Paint) -> String {
 /// What decided: the comparisons that held, or, when the customer fell out of everything, those that did not.
 fn reasons(evidence: &[Evidence], paint: Paint) -> String {
     let any_holds = evidence.iter().any(|evidence| evidence.holds);
-    let told: Vec<String> = evidence
-        .iter()
-        .filter(|evidence| evidence.holds == any_holds)
-        .map(|evidence| reason(evidence, paint))
-        .collect();
+    let mut decisive = evidence.iter().filter(|evidence| evidence.holds == any_holds);
+    let mut told: Vec<String> = decisive.by_ref().take(REASONS_MAX).map(|evidence| reason(evidence, paint)).collect();
+    if decisive.next().is_some() {
+        told.push("…".to_owned());
+    }
     told.join(", ")
 }
 
@@ -71,18 +74,29 @@ fn reason(evidence: &Evidence, paint: Paint) -> String {
         return format!("{}: {}", evidence.condition, evidence.value);
     };
     let fact = phrase(left, &evidence.value).unwrap_or_else(|| format!("{left} is {}", evidence.value));
-    let wanted = wanted.replace("duration(\"", "").replace("\")", "");
+    let wanted = with_bare_durations(wanted);
     let bound = if evidence.holds { format!("({wanted})") } else { format!("(not {wanted})") };
     format!("{fact} {}", paint.tone(Tone::Faint, bound))
 }
 
-/// The left side of a comparison, and the rest from its operator on.
+/// `duration("30d")` as `30d`.
+fn with_bare_durations(text: &str) -> String {
+    let mut parts = text.split("duration(\"");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |bare, part| bare + &part.replacen("\")", "", 1))
+}
+
+/// The left side of a comparison, and the rest from its operator on. Operators inside a filter are not its.
 fn split(condition: &str) -> Option<(&str, &str)> {
-    let mut is_quoted = false;
+    let (mut is_quoted, mut depth) = (false, 0);
     for (at, c) in condition.char_indices() {
         match c {
             '"' => is_quoted = !is_quoted,
-            '<' | '>' | '=' | '!' if !is_quoted => return Some((condition[..at].trim_end(), &condition[at..])),
+            '(' if !is_quoted => depth += 1,
+            ')' if !is_quoted => depth -= 1,
+            '<' | '>' | '=' | '!' if !is_quoted && depth == 0 => {
+                return Some((condition[..at].trim_end(), &condition[at..]));
+            }
             _ => {}
         }
     }
@@ -95,7 +109,8 @@ fn phrase(feature: &str, value: &str) -> Option<String> {
     let (measure, window) = call.strip_suffix(')')?.split_once('(')?;
     let is_plain = |word: &str| word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     let window = window.trim_matches('"');
-    if !is_plain(kind) || !is_plain(measure) || !is_plain(window) {
+    let is_of_both_sides = value.contains(" against ");
+    if is_of_both_sides || !is_plain(kind) || !is_plain(measure) || !is_plain(window) {
         return None;
     }
     let within = if window.is_empty() { "ever".to_owned() } else { format!("in {window}") };
@@ -130,7 +145,7 @@ mod tests {
                 {"condition":"purchase.count() >= 1","value":"4","holds":true},
                 {"condition":"purchase.since_last() >= duration(\"90d\")","value":"90d","holds":true}]}"#,
             expect![
-                "2011-03-02 10:37:00 17850  activity promising → dormant    time  4 purchases ever (>= 1), last purchase 90d ago (>= 90d)"
+                "2011-03-02 10:37:00 17850  activity       promising → dormant        time  4 purchases ever (>= 1), last purchase 90d ago (>= 90d)"
             ],
         );
     }
@@ -143,7 +158,22 @@ mod tests {
                 {"condition":"purchase.sum(\"180d\") - refund.sum(\"180d\") >= 1000","value":"1020.5","holds":true},
                 {"condition":"purchase.count(\"30d\") >= 4","value":"1","holds":false}]}"#,
             expect![[
-                r#"2011-03-02 10:37:00 c-7    spend         none → high       event purchase.sum("180d") - refund.sum("180d") is 1020.5 (>= 1000)"#
+                r#"2011-03-02 10:37:00 c-7    spend               none → high           event purchase.sum("180d") - refund.sum("180d") is 1020.5 (>= 1000)"#
+            ]],
+        );
+    }
+
+    #[test]
+    fn two_reasons_are_told_and_operators_of_a_filter_stay_in_it() {
+        check(
+            r#"{"customer_id":"8","dimension":"behaviour","from":"low_spending","to":"promising",
+                "effective_at":"2011-03-02T10:37:00.000Z","cause":{"type":"event","partition":1,"offset":7},"evidence":[
+                {"condition":"purchase.where(discount > 0).count(\"90d\") <= 0.5 * purchase.count(\"90d\")",
+                 "value":"0 against 0.5","holds":true},
+                {"condition":"purchase.since_last() > 2 * purchase.gap()","value":"90d against 14d","holds":true},
+                {"condition":"purchase.count() >= 1","value":"1","holds":true}]}"#,
+            expect![[
+                r#"2011-03-02 10:37:00 8      behaviour   low_spending → promising      event purchase.where(discount > 0).count("90d") is 0 against 0.5 (<= 0.5 * purchase.count("90d")), purchase.since_last() is 90d against 14d (> 2 * purchase.gap()), …"#
             ]],
         );
     }
@@ -154,7 +184,9 @@ mod tests {
             r#"{"customer_id":"9","dimension":"spend","from":"low","to":null,"effective_at":"2011-03-02T10:37:00.000Z",
                 "cause":{"type":"elapsed"},"evidence":[
                 {"condition":"purchase.count(\"180d\") >= 1","value":"0","holds":false}]}"#,
-            expect!["2011-03-02 10:37:00 9      spend          low → none       time  0 purchases in 180d (not >= 1)"],
+            expect![
+                "2011-03-02 10:37:00 9      spend                low → none           time  0 purchases in 180d (not >= 1)"
+            ],
         );
     }
 }

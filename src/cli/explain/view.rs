@@ -33,6 +33,8 @@ struct View<'r> {
 
 /// Names of rows are at least so wide.
 const NAME_WIDTH_MIN: usize = 9;
+/// Values stand below each other behind conditions that are not longer.
+const ALIGNED_WIDTH_MAX: usize = 60;
 const NOT: &str = "not ";
 
 impl View<'_> {
@@ -116,8 +118,9 @@ impl View<'_> {
         if condition.comparisons.is_empty() {
             return self.row(name, &condition.condition);
         }
-        let width = condition.comparisons.iter().map(|comparison| comparison.condition.chars().count()).max();
-        let rows = condition.comparisons.iter().map(|comparison| self.comparison(comparison, width.unwrap_or(0)));
+        let widths = condition.comparisons.iter().map(|comparison| comparison.condition.chars().count());
+        let width = widths.max().unwrap_or(0).min(ALIGNED_WIDTH_MAX);
+        let rows = condition.comparisons.iter().map(|comparison| self.comparison(comparison, width));
         let mut name = name;
         for row in rows.collect::<Vec<_>>() {
             self.row(name, row);

@@ -1,85 +1,38 @@
 //! An event of the made-up shop as a line of JSON. Put together by hand, since it has to be much faster than what is
 //! measured with it. Every text that it writes is free of characters that JSON escapes.
 
-use super::model::{Customer, Draw, Event, Kind, Product, mix};
+use super::customer::Customer;
+use super::draw::{Draw, mix};
+use super::kind::Kind;
+use super::model::Event;
+use super::product::{BRANDS, CATEGORIES, Product};
 use crate::event::{Instant, Span};
 
-const CATEGORIES: [&str; super::model::N_CATEGORIES as usize] = [
-    "garden",
-    "kitchen",
-    "toys",
-    "books",
-    "shoes",
-    "bags",
-    "lamps",
-    "rugs",
-    "tea",
-    "coffee",
-    "candles",
-    "stationery",
-    "bicycles",
-    "camping",
-    "fishing",
-    "music",
-    "games",
-    "jewellery",
-    "watches",
-    "curtains",
-    "tools",
-    "paint",
-    "pets",
-    "baby",
-];
-const BRANDS: [&str; super::model::N_BRANDS as usize] = [
-    "alderway",
-    "birkholm",
-    "calluna",
-    "dovetree",
-    "elmfield",
-    "fennick",
-    "gorsebay",
-    "hartwell",
-    "inkling",
-    "juniper",
-    "kestrel",
-    "larkspur",
-    "marrow",
-    "nettlecombe",
-    "oakhurst",
-    "pinewood",
-    "quill",
-    "rowan",
-    "saltmarsh",
-    "thistle",
-    "umber",
-    "vetch",
-    "willowby",
-    "yarrow",
-    "ashcombe",
-    "brackenridge",
-    "cloverly",
-    "dunlin",
-    "eider",
-    "foxglove",
-    "greenfinch",
-    "heron",
-];
-const COUNTRIES: [&str; 12] = ["DE", "FR", "GB", "NL", "AT", "CH", "PL", "ES", "IT", "SE", "DK", "US"];
+const COUNTRIES: [&str; 13] = ["DE", "FR", "GB", "NL", "AT", "CH", "PL", "ES", "IT", "SE", "DK", "US", "IE"];
 const DEVICES: [&str; 5] = ["android", "iphone", "desktop", "tablet", "laptop"];
 const CHANNELS: [&str; 4] = ["web", "app", "store", "phone"];
 const REFERRERS: [&str; 6] = ["newsletter", "search-engine", "direct", "social-media", "partner-shop", "retargeting"];
 const PAGES: [&str; 4] = ["product", "category", "landing", "recommendation"];
 const WISHES: [&str; 8] = ["blue", "large", "small", "cheap", "for children", "gift", "vintage", "waterproof"];
 const COUPONS: [&str; 4] = ["WAKE10", "SPRING5", "THANKYOU", "FRIEND15"];
+const NETWORKS: [&str; 4] = ["messenger", "e-mail", "photos", "forum"];
+/// The first two say most about what they need.
+const OCCUPATIONS: [&str; 6] = ["student", "retired", "employed", "self-employed", "public service", "at home"];
+/// People who work at a company, at most.
+const COMPANY_SIZES: [u64; 4] = [9, 49, 249, 5_000];
 
 /// Writes lines; remembers the day it last wrote, since most events share it with the one before.
-#[derive(Default)]
-pub struct Writer {
+pub struct Writer<'a> {
+    currency: &'a str,
     day: i64,
     date: Vec<u8>,
 }
 
-impl Writer {
+impl<'a> Writer<'a> {
+    pub fn new(currency: &'a str) -> Writer<'a> {
+        Writer { currency, day: 0, date: Vec::new() }
+    }
+
     /// Appends the line of `event` with its newline.
     pub fn write(&mut self, event: &Event, out: &mut Vec<u8>) {
         let mut draw = event.draw;
@@ -90,18 +43,98 @@ impl Writer {
         out.extend_from_slice(b"\",\"time\":\"");
         self.time(event.time, out);
         out.push(b'"');
-        field(out, "channel", CHANNELS[customer.pick(32 + draw.below(3) / 2, 4) as usize]);
-        field(out, "country", COUNTRIES[customer.pick(34, 12) as usize]);
-        field(out, "device", DEVICES[customer.pick(35 + draw.below(5) / 4, 5) as usize]);
+        let mut where_from = Draw(event.number);
+        let country = customer.country(&event.moment, COUNTRIES.len() as u64);
+        field(out, "channel", CHANNELS[customer.pick(32 + where_from.below(3) / 2, 4) as usize]);
+        field(out, "country", COUNTRIES[country as usize]);
+        field(out, "device", DEVICES[customer.pick(35 + where_from.below(5) / 4, 5) as usize]);
         match event.kind {
-            Kind::Purchase => purchase(customer, &mut draw, out),
+            Kind::Purchase => self.purchase(customer, &mut draw, out),
             Kind::Browse => browse(customer, &mut draw, out),
             Kind::Search => search(customer, &mut draw, out),
-            Kind::Refund => refund(customer, &mut draw, out),
+            Kind::Refund => self.refund(customer, &mut draw, out),
             Kind::Feedback => feedback(customer, &mut draw, out),
-            Kind::Profile => profile(customer, &mut draw, out),
+            Kind::Profile => self.profile(customer, country, &mut draw, out),
+            Kind::CartAdd => cart_add(customer, &mut draw, out),
+            Kind::Referral => referral(event, out),
+            Kind::Share => share(customer, &mut draw, out),
+            Kind::Review => review(customer, &mut draw, out),
         }
         out.extend_from_slice(b"}\n");
+    }
+
+    fn purchase(&self, customer: &Customer, draw: &mut Draw, out: &mut Vec<u8>) {
+        let mut total_cents = 0;
+        out.extend_from_slice(b",\"items\":[");
+        for index in 0..n_lines(customer, draw) {
+            if index > 0 {
+                out.push(b',');
+            }
+            total_cents += item(customer, draw, out);
+        }
+        out.push(b']');
+        let has_coupon = draw.below(16) < customer.coupons();
+        let discount_cents = if has_coupon { total_cents / 10 } else { 0 };
+        if has_coupon {
+            field(out, "coupon", COUPONS[draw.below(4) as usize]);
+        }
+        out.extend_from_slice(b",\"discount\":");
+        money(out, discount_cents);
+        out.extend_from_slice(b",\"amount\":");
+        money(out, total_cents - discount_cents);
+        field(out, "currency", self.currency);
+    }
+
+    /// Of the first line of the order that has the same draw.
+    fn refund(&self, customer: &Customer, draw: &mut Draw, out: &mut Vec<u8>) {
+        n_lines(customer, draw);
+        out.extend_from_slice(b",\"items\":[");
+        let cents = item(customer, draw, out);
+        out.extend_from_slice(b"],\"amount\":");
+        money(out, cents);
+        field(out, "currency", self.currency);
+        out.extend_from_slice(b",\"attributes\":{\"reason\":\"");
+        text(out, [&b"damaged"[..], b"too late", b"does not fit"][draw.below(3) as usize], "\"}");
+    }
+
+    /// What they tell is the same whenever they tell it, but for their age, where they are and the newsletter.
+    fn profile(&self, customer: &Customer, country: u64, draw: &mut Draw, out: &mut Vec<u8>) {
+        let (born, month, day) = (1_940 + customer.pick(41, 68), 1 + customer.pick(42, 12), 1 + customer.pick(43, 28));
+        out.extend_from_slice(b",\"attributes\":{\"birthday\":\"");
+        padded(out, born, 4);
+        out.push(b'-');
+        padded(out, month, 2);
+        out.push(b'-');
+        padded(out, day, 2);
+        out.extend_from_slice(b"\",\"age\":");
+        padded(out, self.years_since(born, month, day), 1);
+        if let Some(gender) = ["female", "male"].get(customer.pick(46, 5) as usize / 2) {
+            field(out, "gender", gender);
+        }
+        field(out, "household", ["single", "couple", "family"][customer.pick(44, 3) as usize]);
+        if customer.pick(47, 3) == 0 {
+            field(out, "occupation", OCCUPATIONS[customer.pick(48, 6) as usize]);
+        }
+        if customer.pick(49, 2) == 0 {
+            field(out, "country", COUNTRIES[country as usize]);
+        }
+        let is_business = customer.pick(45, 12) == 0;
+        text(out, b",\"business\":", if is_business { "true" } else { "false" });
+        if is_business {
+            out.extend_from_slice(b",\"company_size\":");
+            padded(out, 1 + customer.pick(51, COMPANY_SIZES[customer.pick(50, 4) as usize]), 1);
+        }
+        text(out, b",\"newsletter\":", if draw.below(3) == 0 { "false}" } else { "true}" });
+    }
+
+    /// Whole years to the day last written.
+    fn years_since(&self, year: u64, month: u64, day: u64) -> u64 {
+        let number = |from: usize, to: usize| {
+            let digits = self.date.get(from..to).unwrap_or_default();
+            digits.iter().fold(0, |number, digit| 10 * number + u64::from(digit.wrapping_sub(b'0')))
+        };
+        let had_birthday = (number(5, 7), number(8, 10)) >= (month, day);
+        (number(0, 4) - u64::from(!had_birthday)).saturating_sub(year)
     }
 
     fn time(&mut self, time: Instant, out: &mut Vec<u8>) {
@@ -124,63 +157,37 @@ impl Writer {
     }
 }
 
-fn purchase(customer: &Customer, draw: &mut Draw, out: &mut Vec<u8>) {
-    let n_lines = 1 + draw.below(5).min(draw.below(8 - customer.price_sensitivity().min(6)));
-    let mut total_cents = 0;
-    out.extend_from_slice(b",\"items\":[");
-    for index in 0..n_lines {
-        if index > 0 {
-            out.push(b',');
-        }
-        total_cents += item(customer, draw, out);
-    }
-    out.push(b']');
-    let has_coupon = draw.below(16) < customer.price_sensitivity();
-    let discount_cents = if has_coupon { total_cents / 10 } else { 0 };
-    if has_coupon {
-        field(out, "coupon", COUPONS[draw.below(4) as usize]);
-    }
-    out.extend_from_slice(b",\"discount\":");
-    money(out, discount_cents);
-    out.extend_from_slice(b",\"amount\":");
-    money(out, total_cents - discount_cents);
-    field(out, "currency", "EUR");
+/// How many lines an order has, of a draw that its lines continue.
+fn n_lines(customer: &Customer, draw: &mut Draw) -> u64 {
+    1 + draw.below(5).min(draw.below(8 - customer.price_sensitivity().min(6)))
 }
 
-fn refund(customer: &Customer, draw: &mut Draw, out: &mut Vec<u8>) {
-    out.extend_from_slice(b",\"items\":[");
-    let cents = item(customer, draw, out);
-    out.extend_from_slice(b"],\"amount\":");
-    money(out, cents);
-    field(out, "currency", "EUR");
-    out.extend_from_slice(b",\"attributes\":{\"reason\":\"");
-    text(out, [&b"damaged"[..], b"too late", b"does not fit"][draw.below(3) as usize], "\"}");
-}
-
-/// Writes a line of an order; returns what it costs.
+/// Writes a line of an order; returns what it costs. The price-sensitive ones find what is reduced.
 fn item(customer: &Customer, draw: &mut Draw, out: &mut Vec<u8>) -> u64 {
     let product = Product::chosen(customer, draw);
     let quantity = 1 + draw.below(4) * draw.below(8) / 12;
-    out.extend_from_slice(b"{\"product_id\":\"");
-    product_id(&product, out);
-    out.push(b'"');
-    field(out, "category", CATEGORIES[product.category as usize]);
-    field(out, "brand", BRANDS[product.brand as usize]);
+    let is_reduced = draw.below(32) < customer.price_sensitivity();
+    out.extend_from_slice(b"{");
+    shown(&product, b"\"product_id\":\"", out);
     out.extend_from_slice(b",\"quantity\":");
     padded(out, quantity, 1);
     out.extend_from_slice(b",\"unit_price\":");
     money(out, product.price_cents);
+    let mut cents = quantity * product.price_cents;
+    if is_reduced {
+        let discount = cents / 5;
+        cents -= discount;
+        out.extend_from_slice(b",\"discount\":");
+        money(out, discount);
+        out.extend_from_slice(b",\"amount\":");
+        money(out, cents);
+    }
     out.push(b'}');
-    quantity * product.price_cents
+    cents
 }
 
 fn browse(customer: &Customer, draw: &mut Draw, out: &mut Vec<u8>) {
-    let product = Product::chosen(customer, draw);
-    out.extend_from_slice(b",\"product_id\":\"");
-    product_id(&product, out);
-    out.push(b'"');
-    field(out, "category", CATEGORIES[product.category as usize]);
-    field(out, "brand", BRANDS[product.brand as usize]);
+    shown(&Product::chosen(customer, draw), b",\"product_id\":\"", out);
     text(out, b",\"attributes\":{\"page\":\"", PAGES[draw.below(4) as usize]);
     text(out, b"\",\"referrer\":\"", REFERRERS[draw.below(6) as usize]);
     out.extend_from_slice(b"\",\"seconds\":");
@@ -209,24 +216,38 @@ fn feedback(customer: &Customer, draw: &mut Draw, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\"}");
 }
 
-fn profile(customer: &Customer, draw: &mut Draw, out: &mut Vec<u8>) {
-    out.extend_from_slice(b",\"attributes\":{\"birthday\":\"");
-    padded(out, 1_940 + customer.pick(41, 68), 4);
-    out.push(b'-');
-    padded(out, 1 + customer.pick(42, 12), 2);
-    out.push(b'-');
-    padded(out, 1 + customer.pick(43, 28), 2);
-    text(out, b"\",\"household\":\"", ["single", "couple", "family"][customer.pick(44, 3) as usize]);
-    out.extend_from_slice(b"\",\"business\":");
-    out.extend_from_slice(if customer.pick(45, 12) == 0 { b"true" } else { b"false" });
-    out.extend_from_slice(b",\"newsletter\":");
-    out.extend_from_slice(if draw.below(3) == 0 { b"false}" } else { b"true}" });
+/// The first thing of the order that it may become.
+fn cart_add(customer: &Customer, draw: &mut Draw, out: &mut Vec<u8>) {
+    n_lines(customer, draw);
+    shown(&Product::chosen(customer, draw), b",\"product_id\":\"", out);
 }
 
-fn product_id(product: &Product, out: &mut Vec<u8>) {
-    text(out, b"p-", CATEGORIES[product.category as usize]);
+fn referral(event: &Event, out: &mut Vec<u8>) {
+    text(out, b",\"attributes\":{\"friend\":\"cust", hex(mix(event.number)));
+    out.extend_from_slice(b"\"}");
+}
+
+fn share(customer: &Customer, draw: &mut Draw, out: &mut Vec<u8>) {
+    shown(&Product::chosen(customer, draw), b",\"product_id\":\"", out);
+    text(out, b",\"attributes\":{\"to\":\"", NETWORKS[draw.below(4) as usize]);
+    out.extend_from_slice(b"\"}");
+}
+
+fn review(customer: &Customer, draw: &mut Draw, out: &mut Vec<u8>) {
+    shown(&Product::chosen(customer, draw), b",\"product_id\":\"", out);
+    out.extend_from_slice(b",\"rating\":");
+    padded(out, 1 + (customer.pick(40, 4) + draw.below(3)).min(4), 1);
+}
+
+/// `before` ends where the product's id begins.
+fn shown(product: &Product, before: &[u8], out: &mut Vec<u8>) {
+    text(out, before, b"p-");
+    out.extend_from_slice(CATEGORIES[product.category as usize].as_bytes());
     out.push(b'-');
     padded(out, product.number, 4);
+    out.push(b'"');
+    field(out, "category", CATEGORIES[product.category as usize]);
+    field(out, "brand", BRANDS[product.brand as usize]);
 }
 
 fn field(out: &mut Vec<u8>, name: &str, value: &str) {

@@ -1,74 +1,26 @@
-//! Who does what, and when, in the made-up shop.
+//! Who does what, and when, in the made-up shop. `docs/generated-events.md` says it for users.
 //!
-//! The model, in short. Visits start at random moments, evenly over the span. Each is made by a customer who is drawn
-//! evenly and taken with a probability: how active they are by nature, times how much the hour of the day suits them,
-//! and zero before they joined, after they left, and while they are away. (After [`DRAWS_MAX`] draws the last one is
-//! taken, so that a shop of one customer has events too.) A visit has one to four steps, seconds to minutes apart, each of a kind by
-//! its weight; some customers mostly buy, others mostly look. They prefer three categories and, the more loyal they
-//! are, one brand; the price-sensitive ones buy cheaper things, fewer at a time, with coupons. Products have fixed
-//! brands and prices, and low numbers are popular.
+//! Visits start at random moments, evenly over the span. Each is made by a customer who is drawn evenly and taken with
+//! a probability: how active they are by nature, times how much the hour and the day suit them, and zero before they
+//! joined, after they left, and while they are away or out of season. (After [`DRAWS_MAX`] draws the last one is taken,
+//! so that a shop of one customer has events too.) A visit has one to four steps, seconds to minutes apart, each of a
+//! kind by its weight. An order goes through the cart, when there are carts, and one in [`REFUND_EVERY`] comes back
+//! within days: its first line.
 //!
-//! All of a customer's nature is a function of seed and number. Nothing is kept of a customer between visits.
+//! Nothing is kept of a customer between visits, but for the orders that will come back.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::customer::{Customer, Moment};
+use super::draw::{Draw, mix};
+use super::kind::Kind;
 use crate::event::{Instant, Span};
 
 /// After so many draws of a customer the last one is taken.
 const DRAWS_MAX: u32 = 64;
 const STEPS_MEAN_X2: u64 = 5;
-pub const N_CATEGORIES: u64 = 24;
-pub const N_PRODUCTS_OF_CATEGORY: u64 = 200;
-pub const N_BRANDS: u64 = 32;
-
-/// The kinds of events there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Kind {
-    Purchase,
-    Browse,
-    Search,
-    Refund,
-    Feedback,
-    Profile,
-}
-
-impl Kind {
-    pub const ALL: [Kind; 6] =
-        [Kind::Purchase, Kind::Browse, Kind::Search, Kind::Refund, Kind::Feedback, Kind::Profile];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Purchase => "purchase",
-            Kind::Browse => "browse",
-            Kind::Search => "search",
-            Kind::Refund => "refund",
-            Kind::Feedback => "feedback",
-            Kind::Profile => "profile",
-        }
-    }
-
-    /// How often it is among the steps, for those who mostly look and for those who mostly buy.
-    fn weight(self, is_buyer: bool) -> u64 {
-        match (self, is_buyer) {
-            (Kind::Purchase, false) => 8,
-            (Kind::Purchase, true) => 34,
-            (Kind::Browse, false) => 64,
-            (Kind::Browse, true) => 42,
-            (Kind::Search, false) => 22,
-            (Kind::Search, true) => 14,
-            (Kind::Refund, _) => 2,
-            (Kind::Feedback, _) => 2,
-            (Kind::Profile, _) => 2,
-        }
-    }
-}
-
-impl std::fmt::Display for Kind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
+const REFUND_EVERY: u64 = 9;
 
 /// A shop: how many customers and events, and which.
 #[derive(Debug, Clone)]
@@ -92,147 +44,32 @@ pub struct Event {
     pub time: Instant,
     pub kind: Kind,
     pub customer: Customer,
-    /// For whatever else the event says.
+    /// When it is, for whatever changes with time.
+    pub moment: Moment,
+    /// For whatever else the event says. A cart and a refund have their order's.
     pub draw: Draw,
 }
 
-/// A customer's nature.
-#[derive(Debug, Clone, Copy)]
-pub struct Customer {
-    pub number: u64,
-    /// Random, but always the same for this customer.
-    nature: u64,
+/// What a step will be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Planned {
+    Anything,
+    /// What was put into the cart is ordered.
+    Purchase(Draw),
+    Refund(Draw),
 }
 
-impl Customer {
-    fn new(seed: u64, number: u64) -> Customer {
-        Customer { number, nature: mix(seed ^ mix(number)) }
-    }
-
-    /// A number below `n`, one for each `trait_number`.
-    pub fn pick(&self, trait_number: u64, n: u64) -> u64 {
-        scale(mix(self.nature ^ trait_number.wrapping_mul(0xD6E8_FEB8_6659_FD93)), n)
-    }
-
-    /// In eighths: few visit often, most seldom.
-    fn activity(&self) -> u64 {
-        1 + self.pick(0, 8).min(self.pick(1, 12))
-    }
-
-    /// In eighths: how much an hour of the day (UTC) suits them.
-    fn suits(&self, hour: u64) -> u64 {
-        const HOURS: [u64; 24] = [2, 1, 1, 1, 1, 1, 2, 3, 4, 5, 5, 5, 6, 5, 4, 4, 5, 6, 7, 8, 8, 7, 5, 3];
-        HOURS[((hour + self.pick(3, 9)) % 24) as usize]
-    }
-
-    /// Whether they are customers at `now` of `span` (since the start) and not away.
-    fn is_there(&self, now: Span, span: Span) -> bool {
-        let [joined, left] = [self.pick(4, 160), self.pick(5, 220)].map(|share| share as i64 * span.0 / 100);
-        // Four in ten were there before the start; those who leave stay for at least some time.
-        let joined = joined - 3 * span.0 / 5;
-        if now.0 < joined || now.0 > joined.max(0) + left + Span::DAY.0 {
-            return false;
-        }
-        // A third come for some weeks, then stay away for as long.
-        let weeks = 3 + self.pick(6, 20) as i64;
-        self.pick(7, 3) > 0 || (now.0 / Span::WEEK.0 + self.pick(8, 40) as i64) / weeks % 2 == 0
-    }
-
-    fn is_buyer(&self) -> bool {
-        self.pick(9, 3) == 0
-    }
-
-    /// 0: buys what is dear; 7: only what is cheap.
-    pub fn price_sensitivity(&self) -> u64 {
-        self.pick(10, 8)
-    }
-
-    /// Of ten looks at a shelf, how many are for the favourite brand.
-    fn loyalty(&self) -> u64 {
-        self.pick(11, 8)
-    }
-
-    fn favourite_brand(&self) -> u64 {
-        self.pick(12, N_BRANDS)
-    }
+/// A step to come. In the order of time; the number makes the order total.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Step {
+    /// Microseconds since the start.
+    time: u64,
+    visit: u64,
+    customer: u64,
+    /// Of the visit, with this one.
+    n_left: u64,
+    planned: Planned,
 }
-
-/// A thing in the shop.
-#[derive(Debug, Clone, Copy)]
-pub struct Product {
-    pub category: u64,
-    /// Within the category.
-    pub number: u64,
-    pub brand: u64,
-    pub price_cents: u64,
-}
-
-impl Product {
-    fn new(category: u64, number: u64) -> Product {
-        let nature = mix(category << 32 | number);
-        let class = [299, 799, 1_499, 2_999, 5_999, 14_999][scale(nature, 6) as usize];
-        Product { category, number, brand: nature % N_BRANDS, price_cents: class / 2 + nature / 977 % class }
-    }
-
-    /// What `customer` looks at: a category they like, the favourite brand if it is there, something cheap if they
-    /// must.
-    pub fn chosen(customer: &Customer, draw: &mut Draw) -> Product {
-        let category = match draw.below(10) {
-            9 => draw.below(N_CATEGORIES),
-            shelf => customer.pick(16 + [0, 0, 0, 0, 0, 1, 1, 1, 2][shelf as usize], N_CATEGORIES),
-        };
-        let wants_brand = draw.below(10) < customer.loyalty();
-        let mut chosen = Product::popular(category, draw);
-        for _ in 0..4 {
-            let other = Product::popular(category, draw);
-            let is_better = if wants_brand {
-                chosen.brand != customer.favourite_brand() && other.brand == customer.favourite_brand()
-            } else {
-                draw.below(8) < customer.price_sensitivity() && other.price_cents < chosen.price_cents
-            };
-            if is_better {
-                chosen = other;
-            }
-        }
-        chosen
-    }
-
-    fn popular(category: u64, draw: &mut Draw) -> Product {
-        Product::new(category, draw.below(N_PRODUCTS_OF_CATEGORY).min(draw.below(N_PRODUCTS_OF_CATEGORY)))
-    }
-}
-
-/// A stream of random numbers.
-#[derive(Debug, Clone, Copy)]
-pub struct Draw(u64);
-
-impl Draw {
-    fn any(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        mix(self.0)
-    }
-
-    /// Evenly from 0 to `n - 1`.
-    pub fn below(&mut self, n: u64) -> u64 {
-        scale(self.any(), n)
-    }
-}
-
-/// Maps 64 random bits to a number below `n`, evenly enough.
-fn scale(bits: u64, n: u64) -> u64 {
-    ((u128::from(bits) * u128::from(n)) >> 64) as u64
-}
-
-/// Stirs 64 bits; different in, different out. (The finisher of SplitMix64, by Steele, Lea and Flood, 2014.)
-pub fn mix(mut bits: u64) -> u64 {
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    bits ^ (bits >> 31)
-}
-
-/// Visits that go on, by the time (microseconds since the start) of their next step; the number keeps the order
-/// total. As many as are going on at one moment.
-type Visits = BinaryHeap<Reverse<(u64, u64, u64, u64)>>;
 
 /// The events of a model, in the order of time.
 pub struct Events<'a> {
@@ -245,23 +82,58 @@ pub struct Events<'a> {
     /// Microseconds since the start.
     next_visit: u64,
     mean_gap: u64,
-    /// Time, number, customer, steps left.
-    visits: Visits,
+    /// As many as are going on at one moment, and the refunds to come.
+    steps: BinaryHeap<Reverse<Step>>,
+    /// A day, and its month: asked for again and again.
+    month: (i64, u64),
 }
 
 impl Model {
     pub fn events(&self) -> Events<'_> {
-        let weights = [false, true].map(|is_buyer| {
-            let mut total = 0;
-            let add = |&kind: &Kind| {
-                total += kind.weight(is_buyer);
-                (total, kind)
-            };
-            self.kinds.iter().map(add).collect()
-        });
-        let mean_gap = self.span().0 as u64 * 1_000 * STEPS_MEAN_X2 / 2 / self.n_events.max(1);
-        let draw = Draw(mix(self.seed));
-        Events { model: self, weights, draw, n_given: 0, n_visits: 0, next_visit: 0, mean_gap, visits: Visits::new() }
+        let weights = [false, true].map(|is_buyer| self.weights(is_buyer));
+        let span_us = self.span().0 as u64 * 1_000;
+        // A visit's events, in 512ths.
+        let n_of_visit = STEPS_MEAN_X2 * 256 + STEPS_MEAN_X2 * self.n_with_orders(&weights) / 2;
+        let mean_gap = (u128::from(span_us) * u128::from(n_of_visit) / 512 / u128::from(self.n_events.max(1))) as u64;
+        Events {
+            model: self,
+            weights,
+            draw: Draw(mix(self.seed)),
+            n_given: 0,
+            n_visits: 0,
+            next_visit: 0,
+            mean_gap,
+            steps: BinaryHeap::new(),
+            month: (i64::MIN, 1),
+        }
+    }
+
+    fn has(&self, kind: Kind) -> bool {
+        self.kinds.contains(&kind)
+    }
+
+    fn weights(&self, is_buyer: bool) -> Vec<(u64, Kind)> {
+        let mut total = 0;
+        let is_drawn = |kind: &&Kind| **kind != Kind::Refund || !self.has(Kind::Purchase);
+        let add = |&kind: &Kind| {
+            total += kind.weight(is_buyer);
+            (total, kind)
+        };
+        self.kinds.iter().filter(is_drawn).map(add).collect()
+    }
+
+    /// In 512ths: how many events beside itself a step brings in the mean, as every sixth is an order or so.
+    fn n_with_orders(&self, weights: &[Vec<(u64, Kind)>; 2]) -> u64 {
+        if !self.has(Kind::Purchase) {
+            return 0;
+        }
+        let share = |is_buyer: bool| {
+            let total = weights[usize::from(is_buyer)].last().map_or(1, |(total, _)| *total);
+            512 * Kind::Purchase.weight(is_buyer) / total
+        };
+        let orders = (2 * share(false) + share(true)) / 3;
+        let refunds = if self.has(Kind::Refund) { orders / REFUND_EVERY } else { 0 };
+        refunds + if self.has(Kind::CartAdd) { orders } else { 0 }
     }
 
     fn span(&self) -> Span {
@@ -271,20 +143,36 @@ impl Model {
 
 impl Events<'_> {
     fn start_visit(&mut self) {
-        let start = self.next_visit;
+        let time = self.next_visit;
         self.next_visit += self.draw.below(2 * self.mean_gap.max(1) + 1);
-        let customer = self.visitor(Span((start / 1_000) as i64));
-        self.visits.push(Reverse((start, self.n_visits, customer, 1 + self.draw.below(STEPS_MEAN_X2 - 1))));
+        let moment = self.moment(time);
+        let customer = self.visitor(&moment);
+        let n_left = 1 + self.draw.below(STEPS_MEAN_X2 - 1);
+        self.plan(time, customer, n_left, Planned::Anything);
+    }
+
+    fn plan(&mut self, time: u64, customer: u64, n_left: u64, planned: Planned) {
+        self.steps.push(Reverse(Step { time, visit: self.n_visits, customer, n_left, planned }));
         self.n_visits += 1;
     }
 
-    fn visitor(&mut self, now: Span) -> u64 {
-        let hour = (now.0 / Span::HOUR.0 % 24) as u64;
+    fn moment(&mut self, time: u64) -> Moment {
+        let passed = Span((time / 1_000) as i64);
+        let at = self.model.start + passed;
+        let day = at.0.div_euclid(Span::DAY.0);
+        if self.month.0 != day {
+            let month = at.to_string().get(5..7).and_then(|month| month.parse().ok());
+            self.month = (day, month.expect("an instant of the years that there are shows its month"));
+        }
+        let hour = (at.0.rem_euclid(Span::DAY.0) / Span::HOUR.0) as u64;
+        Moment { passed, span: self.model.span(), day, month: self.month.1, hour }
+    }
+
+    fn visitor(&mut self, moment: &Moment) -> u64 {
         for _ in 1..DRAWS_MAX {
             let number = self.draw.below(self.model.n_customers);
             let customer = Customer::new(self.model.seed, number);
-            let is_taken = self.draw.below(64) < customer.activity() * customer.suits(hour);
-            if is_taken && customer.is_there(now, self.model.span()) {
+            if customer.comes(moment, self.draw.below(64)) {
                 return number;
             }
         }
@@ -295,7 +183,34 @@ impl Events<'_> {
         let weights = &self.weights[usize::from(customer.is_buyer())];
         let (total, last) = weights[weights.len() - 1];
         let drawn = self.draw.below(total);
-        weights.iter().find(|(end, _)| drawn < *end).map_or(last, |&(_, kind)| kind)
+        let kind = weights.iter().find(|(end, _)| drawn < *end).map_or(last, |&(_, kind)| kind);
+        let is_talk = matches!(kind, Kind::Referral | Kind::Share | Kind::Review);
+        if is_talk && !customer.is_talker() && self.model.has(Kind::Browse) { Kind::Browse } else { kind }
+    }
+
+    /// What this step is, and what it brings about.
+    fn happen(&mut self, step: &Step, customer: &Customer) -> (Kind, Draw) {
+        let (kind, draw) = match step.planned {
+            Planned::Refund(draw) => return (Kind::Refund, draw),
+            Planned::Purchase(draw) => (Kind::Purchase, draw),
+            Planned::Anything => (self.kind(customer), Draw(self.draw.any())),
+        };
+        if kind == Kind::Purchase && step.planned == Planned::Anything && self.model.has(Kind::CartAdd) {
+            let pause = 20_000_000 + self.draw.below(900_000_000);
+            self.plan(step.time + pause, step.customer, step.n_left, Planned::Purchase(draw));
+            return (Kind::CartAdd, draw);
+        }
+        if step.n_left > 1 {
+            let pause = 2_000_000 + self.draw.below(20_000_000) * (1 + self.draw.below(8));
+            self.plan(step.time + pause, step.customer, step.n_left - 1, Planned::Anything);
+        }
+        if kind == Kind::Purchase && self.model.has(Kind::Refund) && self.draw.below(REFUND_EVERY) == 0 {
+            let pause = (2 * Span::DAY.0 as u64 + self.draw.below(14 * Span::DAY.0 as u64)) * 1_000;
+            if step.time + pause < self.model.span().0 as u64 * 1_000 {
+                self.plan(step.time + pause, step.customer, 1, Planned::Refund(draw));
+            }
+        }
+        (kind, draw)
     }
 }
 
@@ -306,19 +221,16 @@ impl Iterator for Events<'_> {
         if self.n_given == self.model.n_events {
             return None;
         }
-        while self.visits.peek().is_none_or(|Reverse((time, ..))| self.next_visit <= *time) {
+        while self.steps.peek().is_none_or(|Reverse(step)| self.next_visit <= step.time) {
             self.start_visit();
         }
-        let Reverse((now, visit, customer, n_steps)) = self.visits.pop()?;
-        if n_steps > 1 {
-            let pause = 2_000_000 + self.draw.below(20_000_000) * (1 + self.draw.below(8));
-            self.visits.push(Reverse((now + pause, visit, customer, n_steps - 1)));
-        }
-        let customer = Customer::new(self.model.seed, customer);
-        let kind = self.kind(&customer);
+        let Reverse(step) = self.steps.pop()?;
+        let customer = Customer::new(self.model.seed, step.customer);
+        let (kind, draw) = self.happen(&step, &customer);
         let number = self.n_given;
         self.n_given += 1;
-        let time = self.model.start + Span((now / 1_000) as i64);
-        Some(Event { number, seed: self.model.seed, time, kind, customer, draw: Draw(self.draw.any()) })
+        let moment = self.moment(step.time);
+        let time = self.model.start + moment.passed;
+        Some(Event { number, seed: self.model.seed, time, kind, customer, moment, draw })
     }
 }

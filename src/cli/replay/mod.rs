@@ -144,7 +144,7 @@ fn create(path: &Path) -> Result<BufWriter<File>, Error> {
 }
 
 /// Whether both exist and are one.
-fn is_same_file(a: &Path, b: &Path) -> bool {
+pub fn is_same_file(a: &Path, b: &Path) -> bool {
     match (std::fs::canonicalize(a), std::fs::canonicalize(b)) {
         (Ok(a), Ok(b)) => a == b && a.is_file(),
         _ => false,

@@ -1,16 +1,22 @@
 //! A report as tables on a terminal.
 
+use std::cmp::Reverse;
 use std::fmt::Write;
 
+use super::compared;
 use super::grid::Grid;
 use crate::cli::paint::{Paint, Tone};
-use crate::report::model::{Dimension, Measure, Overlap, Report, Segment, Verdict};
+use crate::report::model::{Dimension, Flow, Measure, Overlap, Report, Segment, Verdict};
 use crate::report::said::{count, growth, length, moment, money, or_nothing, percent};
 
 /// More pairs of dimensions than this are left to the other outputs.
 const OVERLAPS_MAX: usize = 3;
 /// The most frequent places and things of a segment.
 const TOP: usize = 3;
+/// A matrix of more segments is too wide.
+const MATRIX_MAX: usize = 7;
+/// Of those, so many moves are shown.
+const MOVES_MAX: usize = 15;
 /// Characters of a picture of sizes over time.
 const SPARK_WIDTH: usize = 24;
 
@@ -46,7 +52,10 @@ fn write_report(report: &Report, paint: Paint, text: &mut String) -> std::fmt::R
     } else {
         writeln!(text, "\noverlaps of {} pairs of dimensions: see --json or --html", report.overlaps.len())?;
     }
-    Ok(())
+    match &report.comparison {
+        Some(comparison) => compared::write(comparison, paint, text),
+        None => Ok(()),
+    }
 }
 
 fn write_dimension(report: &Report, dimension: &Dimension, paint: Paint, text: &mut String) -> std::fmt::Result {
@@ -121,6 +130,9 @@ fn write_moves(dimension: &Dimension, paint: Paint, text: &mut String) -> std::f
         return writeln!(text, "\n  nobody moved");
     }
     text.push('\n');
+    if dimension.segments.len() > MATRIX_MAX {
+        return write_list_of_moves(dimension, paint, text);
+    }
     let to = dimension.segments.iter().map(|segment| format!("→ {}", segment.name)).collect::<Vec<_>>();
     let mut grid = Grid::new(1, std::iter::once("moves").chain(to.iter().map(|to| &**to)));
     for from in &dimension.segments {
@@ -132,6 +144,19 @@ fn write_moves(dimension: &Dimension, paint: Paint, text: &mut String) -> std::f
     }
     grid.write(paint, text);
     Ok(())
+}
+
+/// The most frequent moves, where a matrix would be wider than a terminal.
+fn write_list_of_moves(dimension: &Dimension, paint: Paint, text: &mut String) -> std::fmt::Result {
+    let mut flows: Vec<&Flow> = dimension.flows.iter().collect();
+    flows.sort_by_key(|flow| Reverse(flow.moves));
+    let mut grid = Grid::new(2, ["from", "to", "moves", "customers"]);
+    for flow in flows.iter().take(MOVES_MAX) {
+        grid.row(vec![flow.from.clone(), flow.to.clone(), count(flow.moves), count(flow.customers)]);
+    }
+    grid.write(paint, text);
+    let n_more = flows.len().saturating_sub(MOVES_MAX);
+    if n_more > 0 { writeln!(text, "  and {n_more} rarer ones: see --json or --html") } else { Ok(()) }
 }
 
 /// Ranks, and the tests that are passed or failed.

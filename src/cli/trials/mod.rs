@@ -64,7 +64,7 @@ pub fn run(plan: Plan, tests: &[Test], selection: Selection<'_>) -> Option<Told>
 }
 
 fn summary(plan: &Plan, (n, n_failed): (usize, usize), list: &str, coverage: Option<&Coverage>) -> String {
-    let mut text = format!("\n{list}");
+    let mut text = list.to_owned();
     match n_failed {
         0 => text.push_str(&format!("{} passed\n", counted(n))),
         _ => text.push_str(&format!("{} passed, {n_failed} failed\n", counted(n - n_failed))),

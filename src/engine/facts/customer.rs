@@ -9,33 +9,6 @@ use crate::engine::varint::{self, Reader};
 use crate::event::{Instant, Span};
 use crate::rules::plan::{DimensionId, Plan, SegmentId};
 
-/// A segment index that means "in no segment".
-const NONE: u8 = u8::MAX;
-
-/// Where the customer stands in one dimension.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standpoint {
-    segment: u8,
-    /// `NEVER`: in no segment from the start.
-    pub since: Instant,
-}
-
-impl Default for Standpoint {
-    fn default() -> Standpoint {
-        Standpoint { segment: NONE, since: Instant::NEVER }
-    }
-}
-
-impl Standpoint {
-    pub fn new(segment: Option<SegmentId>, since: Instant) -> Standpoint {
-        Standpoint { segment: segment.map_or(NONE, |segment| segment.0), since }
-    }
-
-    pub fn segment(self) -> Option<SegmentId> {
-        (self.segment != NONE).then_some(SegmentId(self.segment))
-    }
-}
-
 /// A profile attribute: the latest setting wins, also when it was a removal.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Setting {
@@ -49,9 +22,19 @@ pub enum SettingValue {
     #[default]
     Unset,
     Removed,
-    Text(Vec<u8>),
+    Text(Box<str>),
     Number(i64),
     Flag(bool),
+}
+
+/// What is seldom asked of a customer's standing: decoded when somebody does.
+#[derive(Debug, Default)]
+pub struct History {
+    pub sequence: u64,
+    /// Indexed by dimension: since when they stand where they do; `NEVER`: in no segment from the start.
+    pub since: Vec<Instant>,
+    /// When each segment with a cooldown was last left, in the order of [`Cooldowns`]; `NEVER`: not yet.
+    pub left: Vec<Instant>,
 }
 
 /// A series while its customer is open.
@@ -63,6 +46,8 @@ pub struct Slot {
     /// `series` holds what `raw` says, or something newer.
     is_open: bool,
     is_changed: bool,
+    /// Where its length stands, right before its bytes.
+    start: usize,
 }
 
 /// An open customer. One is kept for each shard and filled again and again, so that nothing is allocated.
@@ -71,20 +56,32 @@ pub struct Customer {
     pub id: Vec<u8>,
     /// The first event of any kind, cut to the second; `NEVER` before it.
     pub first: Instant,
-    pub sequence: u64,
-    /// Indexed by dimension.
-    pub standpoints: Vec<Standpoint>,
+    /// Indexed by dimension: where they stand.
+    pub segments: Vec<Option<SegmentId>>,
     /// Indexed by dimension: until when its standing is certain without an event, to the hour below once written.
     pub bounds: Vec<Instant>,
-    /// When each segment with a cooldown was last left, in the order of [`Cooldowns`]; `NEVER`: not yet.
-    pub left: Vec<Instant>,
     /// In the order of `Plan::profile`.
     pub settings: Vec<Setting>,
+    history: History,
+    history_state: State,
     slots: Vec<Slot>,
-    /// The block this was read from.
+    /// The block this was read from, and where in it the history is.
     raw: Vec<u8>,
+    raw_history: Range<usize>,
     /// `first` when this was read.
     raw_base: Instant,
+}
+
+/// Behind `raw`, so that integers up to its end are read eight bytes at a time.
+const PADDING: usize = 8;
+
+/// How far something is from its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum State {
+    #[default]
+    Encoded,
+    Decoded,
+    Changed,
 }
 
 /// The segments that have a cooldown, numbered.
@@ -120,23 +117,28 @@ impl Cooldowns {
 impl Customer {
     /// Someone nobody has heard of.
     pub fn open_new(&mut self, plan: &Plan, cooldowns: &Cooldowns, id: &str) {
-        self.reset(plan, cooldowns);
+        self.reset(plan);
         self.id.extend_from_slice(id.as_bytes());
         self.first = Instant::NEVER;
         self.raw_base = self.base();
+        self.segments.resize(plan.dimensions.len(), None);
+        self.bounds.resize(plan.dimensions.len(), Instant::NEVER);
+        self.settings.resize(plan.profile.len(), Setting::default());
+        self.history_state = State::Changed;
+        let History { sequence, since, left } = &mut self.history;
+        *sequence = 0;
+        since.clear();
+        since.resize(plan.dimensions.len(), Instant::NEVER);
+        left.clear();
+        left.resize(cooldowns.n, Instant::NEVER);
     }
 
-    fn reset(&mut self, plan: &Plan, cooldowns: &Cooldowns) {
+    fn reset(&mut self, plan: &Plan) {
         self.id.clear();
-        self.sequence = 0;
-        self.standpoints.clear();
-        self.standpoints.resize(plan.dimensions.len(), Standpoint::default());
+        self.segments.clear();
         self.bounds.clear();
-        self.bounds.resize(plan.dimensions.len(), Instant::NEVER);
-        self.left.clear();
-        self.left.resize(cooldowns.n, Instant::NEVER);
         self.settings.clear();
-        self.settings.resize_with(plan.profile.len(), Setting::default);
+        self.history_state = State::Encoded;
         self.slots.resize_with(plan.series.len(), Slot::default);
         for slot in &mut self.slots {
             (slot.raw, slot.is_open, slot.is_changed) = (0..0, false, false);
@@ -149,10 +151,11 @@ impl Customer {
         if self.first.is_never() { Instant::ORIGIN } else { self.first }
     }
 
-    pub fn open(&mut self, plan: &Plan, cooldowns: &Cooldowns, block: &[u8]) {
-        self.reset(plan, cooldowns);
+    /// Reads a block; what stands behind its end is not looked at.
+    pub fn open(&mut self, plan: &Plan, block: &[u8]) {
+        self.reset(plan);
         let mut reader = Reader::new(block);
-        let n = reader.get() as usize;
+        let n = reader.get_short() as usize;
         self.id.extend_from_slice(reader.bytes(n));
         self.first = match reader.get() {
             0 => Instant::NEVER,
@@ -160,32 +163,51 @@ impl Customer {
         };
         let base = self.base();
         self.raw_base = base;
-        self.sequence = reader.get();
-        for standpoint in &mut self.standpoints {
-            *standpoint = decode_standpoint(&mut reader, base);
+        let n_dimensions = plan.dimensions.len();
+        self.segments.extend(reader.bytes(n_dimensions).iter().map(|byte| decode_segment(*byte)));
+        let bounds = reader.bytes(BOUND_BYTES * n_dimensions).as_chunks().0.iter();
+        self.bounds.extend(bounds.map(|bytes| decode_bound(*bytes, base)));
+        for _ in 0..plan.profile.len() {
+            self.settings.push(decode_setting(&mut reader, base));
         }
-        for bound in &mut self.bounds {
-            *bound = decode_bound(&mut reader, base);
-        }
-        for left in &mut self.left {
-            *left = decode_instant(&mut reader, base);
-        }
-        for setting in &mut self.settings {
-            *setting = decode_setting(&mut reader, base);
-        }
+        let n = reader.get_short() as usize;
+        let start = block.len() - reader.rest.len();
+        self.raw_history = start..start + n;
+        reader.bytes(n);
         let present = reader.bytes(self.slots.len().div_ceil(8));
-        let sections = block.len() - reader.rest.len();
-        let mut start = 0;
         for (index, slot) in self.slots.iter_mut().enumerate() {
             if present[index / 8] & (1 << (index % 8)) != 0 {
-                let n = reader.get() as usize;
-                start = block.len() - reader.rest.len() - sections;
+                slot.start = block.len() - reader.rest.len();
+                let n = reader.get_short() as usize;
+                let start = block.len() - reader.rest.len();
                 reader.bytes(n);
                 slot.raw = start..start + n;
-                start += n;
             }
         }
-        self.raw.extend_from_slice(&block[sections..sections + start]);
+        let n = block.len() - reader.rest.len();
+        self.raw.extend_from_slice(&block[..n]);
+        self.raw.extend_from_slice(&[0; PADDING]);
+    }
+
+    pub fn history(&mut self, plan: &Plan, cooldowns: &Cooldowns) -> &History {
+        if self.history_state == State::Encoded {
+            self.history_state = State::Decoded;
+            let base = self.raw_base;
+            let mut reader = Reader::new(&self.raw[self.raw_history.start..]);
+            let History { sequence, since, left } = &mut self.history;
+            *sequence = reader.get();
+            since.clear();
+            since.extend((0..plan.dimensions.len()).map(|_| decode_instant(&mut reader, base)));
+            left.clear();
+            left.extend((0..cooldowns.n).map(|_| decode_instant(&mut reader, base)));
+        }
+        &self.history
+    }
+
+    pub fn history_mut(&mut self, plan: &Plan, cooldowns: &Cooldowns) -> &mut History {
+        self.history(plan, cooldowns);
+        self.history_state = State::Changed;
+        &mut self.history
     }
 
     fn layout<'a>(plan: &'a Plan, index: usize, base: Instant) -> Layout<'a> {
@@ -226,85 +248,98 @@ impl Customer {
         if slot.raw.is_empty() {
             slot.series.clear(&layout);
         } else {
-            slot.series.decode(&layout, &self.raw[slot.raw.clone()]);
+            slot.series.decode(&layout, &self.raw[slot.raw.start..]);
             slot.is_changed |= slot.series.evict(&layout, latest);
         }
     }
 
     /// Writes the block anew.
-    pub fn encode(&mut self, plan: &Plan, latest: Instant, out: &mut Vec<u8>) {
+    pub fn encode(&mut self, plan: &Plan, cooldowns: &Cooldowns, latest: Instant, out: &mut Vec<u8>) {
         let base = self.base();
         if base != self.raw_base {
+            self.history_mut(plan, cooldowns);
             for index in 0..self.slots.len() {
                 if !self.slots[index].raw.is_empty() {
                     self.open_slot(plan, index, latest);
                     self.slots[index].is_changed = true;
+                    self.slots[index].series.forget_origin();
                 }
             }
         }
         varint::put(out, self.id.len() as u64);
         out.extend_from_slice(&self.id);
         varint::put(out, if self.first.is_never() { 0 } else { (base.0 / Span::SECOND.0) as u64 + 1 });
-        varint::put(out, self.sequence);
-        for standpoint in &self.standpoints {
-            encode_standpoint(*standpoint, base, out);
-        }
-        for bound in &self.bounds {
-            encode_bound(*bound, base, out);
-        }
-        for left in &self.left {
-            encode_instant(*left, base, out);
-        }
-        for setting in &self.settings {
-            encode_setting(setting, base, out);
-        }
+        out.extend(self.segments.iter().map(|segment| encode_segment(*segment)));
+        self.bounds.iter().for_each(|bound| out.extend_from_slice(&encode_bound(*bound, base)));
+        self.settings.iter().for_each(|setting| encode_setting(setting, base, out));
+        self.encode_history(base, out);
         self.encode_series(plan, (latest, base), out);
+    }
+
+    fn encode_history(&self, base: Instant, out: &mut Vec<u8>) {
+        if self.history_state != State::Changed {
+            varint::put(out, self.raw_history.len() as u64);
+            return out.extend_from_slice(&self.raw[self.raw_history.clone()]);
+        }
+        let History { sequence, since, left } = &self.history;
+        behind_length(out, |out| {
+            varint::put(out, *sequence);
+            since.iter().chain(left).for_each(|instant| encode_instant(*instant, base, out));
+        });
     }
 
     fn encode_series(&mut self, plan: &Plan, (latest, base): (Instant, Instant), out: &mut Vec<u8>) {
         let present = out.len();
         out.resize(present + self.slots.len().div_ceil(8), 0);
+        // Sections that stay are copied many at once.
+        let mut same = 0..0;
         for (index, slot) in self.slots.iter_mut().enumerate() {
             if !slot.is_changed {
                 if slot.raw.is_empty() {
                     continue;
                 }
-                varint::put(out, slot.raw.len() as u64);
-                out.extend_from_slice(&self.raw[slot.raw.clone()]);
+                if same.is_empty() {
+                    same.start = slot.start;
+                }
+                same.end = slot.raw.end;
             } else {
                 let layout = Customer::layout(plan, index, base);
                 slot.series.evict(&layout, latest);
+                out.extend_from_slice(&self.raw[std::mem::take(&mut same)]);
                 if slot.series.totals.count == 0
                     || slot.series.buckets.is_empty() && plan.series[index].totals == Default::default()
                 {
                     continue;
                 }
-                encode_section(&slot.series, &layout, out);
+                behind_length(out, |out| slot.series.encode(&layout, &self.raw[slot.raw.start..], out));
             }
             out[present + index / 8] |= 1 << (index % 8);
         }
+        out.extend_from_slice(&self.raw[same]);
     }
 
-    pub fn standing(&self, plan: &Plan, cooldowns: &Cooldowns) -> Standing {
-        let places = (0..).map(DimensionId).zip(&self.standpoints).map(|(dimension, standpoint)| {
-            let segments = (0..plan.dimension(dimension).segments.len()).map(|index| SegmentId(index as u8));
-            let left = segments.filter_map(|segment| {
-                let left = self.left[cooldowns.of(dimension, segment)?];
-                (!left.is_never()).then_some((segment, left))
+    pub fn standing(&mut self, plan: &Plan, cooldowns: &Cooldowns) -> Standing {
+        self.history(plan, cooldowns);
+        let History { sequence, since, left } = &self.history;
+        let places =
+            (0..).map(DimensionId).zip(self.segments.iter().zip(since)).map(|(dimension, (segment, since))| {
+                let segments = (0..plan.dimension(dimension).segments.len()).map(|index| SegmentId(index as u8));
+                let left = segments.filter_map(|segment| {
+                    let left = left[cooldowns.of(dimension, segment)?];
+                    (!left.is_never()).then_some((segment, left))
+                });
+                Place { segment: *segment, since: (!since.is_never()).then_some(*since), left: left.collect() }
             });
-            let since = (!standpoint.since.is_never()).then_some(standpoint.since);
-            Place { segment: standpoint.segment(), since, left: left.collect() }
-        });
-        Standing { sequence: self.sequence, places: places.collect() }
+        Standing { sequence: *sequence, places: places.collect() }
     }
 }
 
-/// A section's bytes behind their length.
-fn encode_section(series: &Series, layout: &Layout, out: &mut Vec<u8>) {
+/// Appends bytes behind their length.
+fn behind_length(out: &mut Vec<u8>, append: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
-    // One byte for the length suffices for most; longer sections are moved up.
+    // One byte for the length suffices for most; longer ones are moved up.
     out.push(0);
-    series.encode(layout, out);
+    append(out);
     let n = out.len() - start - 1;
     if n < 0x80 {
         out[start] = n as u8;
@@ -315,51 +350,51 @@ fn encode_section(series: &Series, layout: &Layout, out: &mut Vec<u8>) {
     out.splice(start..=start, length);
 }
 
-/// Signed, since a standing may be known before the events that made it are folded again.
+/// Signed, since a standing may be known before the events that made it are folded again. One more than what is told,
+/// so that nothing is one byte.
 fn encode_instant(instant: Instant, base: Instant, out: &mut Vec<u8>) {
-    if instant.is_never() {
-        return out.push(0);
-    }
-    out.push(1);
-    varint::put_signed(out, instant.0 - base.0);
+    let distance = instant.0.saturating_sub(base.0);
+    let told = (distance.unsigned_abs() << 1 | u64::from(distance < 0)) + 1;
+    varint::put(out, if instant.is_never() { 0 } else { told });
 }
 
 fn decode_instant(reader: &mut Reader, base: Instant) -> Instant {
-    match reader.get() {
-        0 => Instant::NEVER,
-        _ => base + Span(reader.get_signed()),
-    }
+    let Some(told) = reader.get().checked_sub(1) else { return Instant::NEVER };
+    let distance = (told >> 1) as i64;
+    Instant(if told & 1 == 0 { base.0 + distance } else { base.0 - distance })
 }
 
-fn encode_standpoint(standpoint: Standpoint, base: Instant, out: &mut Vec<u8>) {
-    if standpoint.since.is_never() {
-        return varint::put(out, 0);
-    }
-    varint::put(out, u64::from(standpoint.segment.wrapping_add(1)) + 1);
-    varint::put_signed(out, standpoint.since.0 - base.0);
+/// None is 0; a dimension has at most 250 segments.
+fn encode_segment(segment: Option<SegmentId>) -> u8 {
+    segment.map_or(0, |segment| segment.0 + 1)
 }
 
-fn decode_standpoint(reader: &mut Reader, base: Instant) -> Standpoint {
-    match reader.get() {
-        0 => Standpoint::default(),
-        code => {
-            let segment = ((code - 1) as u8).wrapping_sub(1);
-            Standpoint { segment, since: base + Span(reader.get_signed()) }
-        }
-    }
+fn decode_segment(byte: u8) -> Option<SegmentId> {
+    byte.checked_sub(1).map(SegmentId)
 }
 
-/// Two bytes for most: whole hours suffice, since a bound that is early costs a look and no more.
-fn encode_bound(bound: Instant, base: Instant, out: &mut Vec<u8>) {
-    let hours = (bound.0.saturating_sub(base.0)).max(0) / Span::HOUR.0;
-    varint::put(out, if bound.is_never() { 0 } else { hours as u64 + 1 });
+const BOUND_BYTES: usize = 2;
+/// Hours up to here, then so many of them at once: 29 years in all. What is later is cut to that.
+const HOURS_MAX: u64 = 0x8000;
+const HOURS_AT_ONCE: u64 = 7;
+
+/// Cut to the hour below, or years ahead some more, since a bound that is early costs a look and no more.
+fn encode_bound(bound: Instant, base: Instant) -> [u8; BOUND_BYTES] {
+    if bound.is_never() {
+        return [0xff; BOUND_BYTES];
+    }
+    let hours = bound.0.saturating_sub(base.0).max(0) as u64 / Span::HOUR.0 as u64;
+    let code = if hours < HOURS_MAX { hours } else { HOURS_MAX + (hours - HOURS_MAX) / HOURS_AT_ONCE };
+    (code.min(0xfffe) as u16).to_le_bytes()
 }
 
-fn decode_bound(reader: &mut Reader, base: Instant) -> Instant {
-    match reader.get() {
-        0 => Instant::NEVER,
-        hours => base + Span((hours - 1) as i64 * Span::HOUR.0),
+fn decode_bound(bytes: [u8; BOUND_BYTES], base: Instant) -> Instant {
+    let code = u64::from(u16::from_le_bytes(bytes));
+    if code == 0xffff {
+        return Instant::NEVER;
     }
+    let hours = if code < HOURS_MAX { code } else { HOURS_MAX + (code - HOURS_MAX) * HOURS_AT_ONCE };
+    base + Span(hours as i64 * Span::HOUR.0)
 }
 
 fn encode_setting(setting: &Setting, base: Instant, out: &mut Vec<u8>) {
@@ -376,7 +411,7 @@ fn encode_setting(setting: &Setting, base: Instant, out: &mut Vec<u8>) {
     match &setting.value {
         SettingValue::Text(text) => {
             varint::put(out, text.len() as u64);
-            out.extend_from_slice(text);
+            out.extend_from_slice(text.as_bytes());
         }
         SettingValue::Number(number) => varint::put_signed(out, *number),
         _ => {}
@@ -384,7 +419,7 @@ fn encode_setting(setting: &Setting, base: Instant, out: &mut Vec<u8>) {
 }
 
 fn decode_setting(reader: &mut Reader, base: Instant) -> Setting {
-    let tag = reader.get();
+    let tag = reader.get_short();
     if tag == 0 {
         return Setting::default();
     }
@@ -392,8 +427,8 @@ fn decode_setting(reader: &mut Reader, base: Instant) -> Setting {
     let value = match tag {
         1 => SettingValue::Removed,
         2 => {
-            let n = reader.get() as usize;
-            SettingValue::Text(reader.bytes(n).to_vec())
+            let n = reader.get_short() as usize;
+            SettingValue::Text(std::str::from_utf8(reader.bytes(n)).expect("written from text").into())
         }
         3 => SettingValue::Number(reader.get_signed()),
         4 => SettingValue::Flag(false),

@@ -29,6 +29,11 @@ impl Values {
         &self.items[self.start(bucket)..self.ends[bucket] as usize]
     }
 
+    /// How many events there are, those with several values once for each.
+    pub fn n_events(&self) -> i64 {
+        self.items.iter().map(|(_, n)| i64::from(*n)).sum()
+    }
+
     /// The items of all buckets, newest bucket first.
     pub fn newest_first(&self) -> impl Iterator<Item = &[ValueCount]> {
         (0..self.ends.len()).rev().map(|bucket| self.of(bucket))

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::customer::{Customer, SettingValue};
+use super::customer::{Cooldowns, Customer, SettingValue};
 use super::series::{Bucket, Series, add_sums};
 use super::values::Values;
 use crate::event::{Amount, AttributeId, Instant, Span};
@@ -16,8 +16,8 @@ use crate::rules::verdict::{Attribute, Facts, Value, Verdict};
 
 /// Looked at most when a comparison is not monotone; a due after that may be early (SPEC 6).
 const SCAN_MAX: usize = 64;
-/// Up to here values are counted in a list, above in a map.
-const LISTED_MAX: usize = 24;
+/// So many of the lowest values are counted in a table, the others in a map.
+const TABLED: usize = 4_096;
 
 /// A measure over the newest 0, 1, 2, … buckets of a series, computed when first asked for.
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ struct Lookup {
 #[derive(Debug, Clone, Copy)]
 struct Found {
     generation: u64,
-    at: Instant,
+    at_and_limit: (Instant, Instant),
     verdict: Verdict,
 }
 
@@ -71,7 +71,8 @@ impl Scratch {
             Some(Lookup { series: usize::from(series.0), column, window, is_count: measure == Measure::Count })
         };
         let windows = plan.features.iter().map(lookup).collect();
-        let nothing = Found { generation: 0, at: Instant::NEVER, verdict: Verdict::forever(false) };
+        let nothing =
+            Found { generation: 0, at_and_limit: (Instant::NEVER, Instant::NEVER), verdict: Verdict::forever(false) };
         Scratch {
             windows,
             columns: measures.iter().map(|_| Column::default()).collect(),
@@ -91,6 +92,7 @@ impl Scratch {
 pub struct View<'a> {
     pub plan: &'a Plan,
     pub calendar: &'a Calendar,
+    pub cooldowns: &'a Cooldowns,
     pub customer: &'a mut Customer,
     pub scratch: &'a mut Scratch,
     /// Judging happens at or after it.
@@ -163,6 +165,13 @@ impl View<'_> {
         }
     }
 
+    /// Whether there are too few values for so many different ones, or so many alike.
+    fn is_too_few(&mut self, Lookup { series, column, .. }: Lookup, least: i64) -> bool {
+        let (Measure::Distinct(field) | Measure::Top(field)) = self.scratch.measures[column].1 else { return false };
+        let series = self.customer.series(self.plan, series, self.latest);
+        number(series.values[usize::from(field)].n_events()) < least
+    }
+
     fn totals_value(&mut self, feature: FeatureId) -> Value {
         let plan = self.plan;
         let (Feature::Ever { series, .. }
@@ -203,11 +212,12 @@ impl View<'_> {
 impl Facts for View<'_> {
     fn value(&mut self, feature: FeatureId, at: Instant) -> (Value, Instant) {
         let forever = |value| (value, Instant::NEVER);
+        if self.scratch.windows[usize::from(feature.0)].is_some() {
+            let window = self.window(feature, at);
+            return (Value::Fixed(window.column.values[window.m]), window.exit(window.m));
+        }
         match self.plan.feature(feature) {
-            Feature::Window { .. } => {
-                let window = self.window(feature, at);
-                (Value::Fixed(window.column.values[window.m]), window.exit(window.m))
-            }
+            Feature::Window { .. } => unreachable!("each has a place to look at"),
             Feature::Ever { .. } | Feature::SinceLast(_) | Feature::SinceFirst(_) | Feature::Gap(_) => {
                 forever(self.totals_value(feature))
             }
@@ -218,7 +228,7 @@ impl Facts for View<'_> {
             }),
             Feature::DaysUntil(attribute) => self.days_until(*attribute, at),
             Feature::SegmentAge(dimension) => {
-                let since = self.customer.standpoints[usize::from(dimension.0)].since;
+                let since = self.customer.history(self.plan, self.cooldowns).since[usize::from(dimension.0)];
                 forever(since_or_never(if since.is_never() { self.customer.first } else { since }))
             }
             Feature::Score(_) => unreachable!("scores are computed from their features"),
@@ -229,6 +239,9 @@ impl Facts for View<'_> {
         let lookup = self.lookup(feature);
         if lookup.is_count && least > 0 {
             return self.counts(lookup, at, least);
+        }
+        if self.is_too_few(lookup, least) {
+            return Verdict::forever(false);
         }
         let window = self.window(feature, at);
         let holds = window.column.values[window.m] >= least;
@@ -254,24 +267,25 @@ impl Facts for View<'_> {
         let Ok(index) = self.plan.profile.binary_search(&attribute) else { return Attribute::Absent };
         match &self.customer.settings[index].value {
             SettingValue::Unset | SettingValue::Removed => Attribute::Absent,
-            SettingValue::Text(text) => Attribute::Text(std::str::from_utf8(text).expect("written from text")),
+            SettingValue::Text(text) => Attribute::Text(text),
             SettingValue::Number(number) => Attribute::Number(*number),
             SettingValue::Flag(flag) => Attribute::Flag(*flag),
         }
     }
 
     fn segment(&self, dimension: DimensionId) -> &str {
-        self.plan.segment_name(dimension, self.customer.standpoints[usize::from(dimension.0)].segment())
+        self.plan.segment_name(dimension, self.customer.segments[usize::from(dimension.0)])
     }
 
-    fn remembered(&self, comparison: ComparisonId, at: Instant) -> Option<Verdict> {
-        let found = &self.scratch.verdicts[usize::from(comparison.0)];
-        (found.generation == self.scratch.generation && found.at == at).then_some(found.verdict)
+    fn remembered(&self, comparison: ComparisonId, at: Instant, limit: Instant) -> Option<Verdict> {
+        let Found { generation, at_and_limit, verdict } = self.scratch.verdicts[usize::from(comparison.0)];
+        let is_good = verdict.until < at_and_limit.1 || limit <= at_and_limit.1;
+        (generation == self.scratch.generation && at_and_limit.0 == at && is_good).then_some(verdict)
     }
 
-    fn remember(&mut self, comparison: ComparisonId, at: Instant, verdict: Verdict) {
+    fn remember(&mut self, comparison: ComparisonId, at_and_limit: (Instant, Instant), verdict: Verdict) {
         let generation = self.scratch.generation;
-        self.scratch.verdicts[usize::from(comparison.0)] = Found { generation, at, verdict };
+        self.scratch.verdicts[usize::from(comparison.0)] = Found { generation, at_and_limit, verdict };
     }
 }
 
@@ -354,16 +368,18 @@ fn fill_days(out: &mut Vec<i64>, series: &Series, calendar: &Calendar) {
 /// Values and how many events have them, while going through buckets.
 #[derive(Debug, Default)]
 struct Counted {
-    list: Vec<(u32, u32)>,
+    /// Of the lowest values, with the generation that counted them.
+    table: Vec<(u32, u32)>,
+    generation: u32,
+    /// Of the others.
     map: BTreeMap<u32, u32>,
+    n_distinct: i64,
     top: u32,
 }
 
 impl Counted {
     fn fill(&mut self, out: &mut Vec<i64>, values: &Values, measure: fn(&Counted) -> i64) {
-        self.list.clear();
-        self.map.clear();
-        self.top = 0;
+        self.forget();
         for bucket in values.newest_first() {
             for (value, n) in bucket {
                 self.add(*value, *n);
@@ -372,25 +388,34 @@ impl Counted {
         }
     }
 
-    fn add(&mut self, value: u32, n: u32) {
-        if self.map.is_empty() && self.list.len() == LISTED_MAX && self.list.iter().all(|(known, _)| *known != value) {
-            self.map.extend(self.list.drain(..));
+    fn forget(&mut self) {
+        self.generation = self.generation.wrapping_add(1);
+        if self.table.is_empty() || self.generation == 0 {
+            self.table.clear();
+            self.table.resize(TABLED, (0, 0));
+            self.generation = 1;
         }
-        let count = if !self.map.is_empty() {
-            self.map.entry(value).or_default()
-        } else {
-            let known = self.list.iter().position(|(known, _)| *known == value).unwrap_or_else(|| {
-                self.list.push((value, 0));
-                self.list.len() - 1
-            });
-            &mut self.list[known].1
+        self.map.clear();
+        (self.n_distinct, self.top) = (0, 0);
+    }
+
+    fn add(&mut self, value: u32, n: u32) {
+        let count = match self.table.get_mut(value as usize) {
+            Some((generation, count)) => {
+                if *generation != self.generation {
+                    (*generation, *count) = (self.generation, 0);
+                }
+                count
+            }
+            None => self.map.entry(value).or_default(),
         };
+        self.n_distinct += i64::from(*count == 0);
         *count += n;
         self.top = self.top.max(*count);
     }
 
     fn distinct(&self) -> i64 {
-        (self.list.len() + self.map.len()) as i64
+        self.n_distinct
     }
 
     fn top(&self) -> i64 {

@@ -6,16 +6,35 @@
 use self_cell::self_cell;
 
 use super::chunk::{Chunk, lines};
+use super::topics::TopicPiece;
 use crate::event::{Decoder, Event, Format, Instant, MAX_MESSAGE_BYTES, Reason, Reject};
 
 self_cell!(
     /// A chunk together with what was decoded from it.
     pub struct Decoded {
-        owner: Chunk,
+        owner: Piece,
         #[covariant]
         dependent: Records,
     }
 );
+
+/// A part of what is replayed, not yet decoded.
+pub enum Piece {
+    /// Of a file.
+    Lines(Chunk),
+    /// Of a topic.
+    Records(TopicPiece),
+}
+
+impl Piece {
+    /// The number in the file of the line at `index`, from 1; of a record its offset.
+    pub fn line_number(&self, n_lines_before: u64, index: u32) -> u64 {
+        match self {
+            Piece::Lines(chunk) => chunk.line_number(n_lines_before, index),
+            Piece::Records(records) => records.offset(index),
+        }
+    }
+}
 
 /// What stood in a chunk.
 #[derive(Default)]
@@ -46,11 +65,12 @@ pub struct Rejected<'a> {
     pub n_bytes: Option<u64>,
 }
 
-/// Decodes a chunk; customers are spread over `n_shards`.
-pub fn decode(decoder: &Decoder, n_shards: u32, chunk: Chunk) -> Decoded {
-    Decoded::new(chunk, |chunk| match chunk {
-        Chunk::Lines(bytes) | Chunk::Numbered(bytes, _) => decode_lines(decoder, n_shards, bytes),
-        Chunk::TooLong { start, n_bytes, .. } => {
+/// Decodes a piece; customers are spread over `n_shards`.
+pub fn decode(decoder: &Decoder, n_shards: u32, piece: Piece) -> Decoded {
+    Decoded::new(piece, |piece| match piece {
+        Piece::Records(records) => records.decode(decoder, n_shards),
+        Piece::Lines(Chunk::Lines(bytes) | Chunk::Numbered(bytes, _)) => decode_lines(decoder, n_shards, bytes),
+        Piece::Lines(Chunk::TooLong { start, n_bytes, .. }) => {
             let rejects = vec![too_long(0, start, *n_bytes)];
             Records { heads: vec![Head::Reject], rejects, n_lines: 1, ..Records::default() }
         }
@@ -102,7 +122,7 @@ fn too_long(line: u32, bytes: &[u8], n_bytes: u64) -> Rejected<'_> {
 
 /// Which shard a customer belongs to. Results do not depend on it. From the middle of the hash: a shard's own directory
 /// looks at both ends.
-fn shard_of(customer: &str, n_shards: u32) -> u32 {
+pub fn shard_of(customer: &str, n_shards: u32) -> u32 {
     let hash = rapidhash::v3::rapidhash_v3(customer.as_bytes());
     ((u64::from((hash >> 24) as u32) * u64::from(n_shards)) >> 32) as u32
 }

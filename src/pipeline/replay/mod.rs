@@ -23,6 +23,7 @@ mod sorted;
 pub mod source;
 pub mod spill;
 pub mod summary;
+pub mod topics;
 mod worker;
 
 use std::io::{self, Write};
@@ -41,10 +42,12 @@ pub use self::packed::Origin;
 use self::reader::{Raw, Reader, Sort};
 use self::spill::Merged;
 pub use self::summary::{FileSummary, Summary};
+pub use self::topics::Topics;
 pub use self::worker::Sink;
 use self::worker::{Done, Job, Kept, Worker};
 use crate::engine::Shard;
 use crate::event::{Decoder, Instant, Span};
+use crate::pipeline::settings::Input;
 use crate::rules::Plan;
 
 /// Chunks that are read and not applied yet take about so much, and their events twice as much again.
@@ -118,8 +121,38 @@ pub fn watch<S: Sink>(
     rejects: Option<&mut dyn Write>,
     sink: impl FnMut() -> S,
 ) -> Result<(Summary, Vec<S>), Error> {
+    work(plan, decoder, options, From::Files, rejects, sink)
+}
+
+/// As [`watch`], of topics in place of files; `inputs` say how they are read, in the order in which they were looked at.
+pub fn watch_topics<S: Sink>(
+    plan: &Arc<Plan>,
+    decoder: Decoder,
+    options: &Options,
+    (topics, inputs): (&Topics, &[Input]),
+    sink: impl FnMut() -> S,
+) -> Result<(Summary, Vec<S>), Error> {
+    work(plan, decoder, options, From::Topics(topics, inputs), None, sink)
+}
+
+/// Where events come from.
+#[derive(Clone, Copy)]
+enum From<'a> {
+    Files,
+    Topics(&'a Topics, &'a [Input]),
+}
+
+fn work<S: Sink>(
+    plan: &Arc<Plan>,
+    decoder: Decoder,
+    options: &Options,
+    from: From<'_>,
+    rejects: Option<&mut dyn Write>,
+    sink: impl FnMut() -> S,
+) -> Result<(Summary, Vec<S>), Error> {
     let start = time::Instant::now();
-    let Crew { files, from_files, jobs, workers } = Crew::start(plan, decoder, options, sink).map_err(Error::Thread)?;
+    let crew = Crew::start(plan, decoder, options, from, sink).map_err(Error::Thread)?;
+    let Crew { files, from_files, jobs, workers } = crew;
     let mut merge = Merge::new(files, from_files, jobs, options.until, options.grace, rejects);
     let stopped = merge.run();
     let Merge { files, n_not_read, n_rejects, end, jobs, .. } = merge;
@@ -150,12 +183,18 @@ impl<S: Sink> Crew<S> {
         plan: &Arc<Plan>,
         decoder: Decoder,
         options: &Options,
+        from: From<'_>,
         mut sink: impl FnMut() -> S,
     ) -> io::Result<Crew<S>> {
         let decoder = Arc::new(decoder);
         let (to_decode, raws) = unbounded();
         let (to_merge, from_files) = unbounded();
-        let files = start_readers(options, &decoder, &to_decode, &to_merge)?;
+        let files = match from {
+            From::Files => start_readers(options, &decoder, &to_decode, &to_merge)?,
+            From::Topics(topics, inputs) => {
+                topics::start(topics, inputs, &options.n_bytes_read, &to_decode, &to_merge)?
+            }
+        };
         let n_threads = options.n_threads.get();
         let mut jobs = Vec::new();
         let mut workers = Vec::new();

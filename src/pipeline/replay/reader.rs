@@ -12,6 +12,7 @@ use std::sync::atomic::AtomicU64;
 use crossbeam_channel::{Receiver, Sender};
 
 use super::chunk::{Chunk, Chunks};
+use super::decode::Piece;
 use super::merge::FromFile;
 use super::sorted::SortedChunks;
 use super::source::{Source, open};
@@ -22,7 +23,7 @@ pub struct Raw {
     pub file: u32,
     /// Its place among the file's chunks, from 0.
     pub number: u64,
-    pub chunk: Chunk,
+    pub piece: Piece,
 }
 
 /// What a reader's thread is given.
@@ -68,7 +69,7 @@ impl Reader {
         let mut n_chunks = 0;
         while self.tokens.recv().is_ok() {
             let Some(chunk) = stream.next_chunk()? else { break };
-            if self.to_decode.send(Raw { file: self.file, number: n_chunks, chunk }).is_err() {
+            if self.to_decode.send(Raw { file: self.file, number: n_chunks, piece: Piece::Lines(chunk) }).is_err() {
                 break;
             }
             n_chunks += 1;

@@ -127,7 +127,7 @@ impl<S: Sink> Worker<S> {
     }
 
     fn decode(&self, raw: Raw) -> FromFile {
-        let decoded = decode(&self.decoder, self.n_shards, raw.chunk);
+        let decoded = decode(&self.decoder, self.n_shards, raw.piece);
         FromFile::Chunk { file: raw.file, number: raw.number, decoded }
     }
 

@@ -216,7 +216,14 @@ fn attribute(name: &Word, ground: &Ground<'_>) -> Result<Place, Fault> {
     if ground.attributes.contains(&name.text) {
         return Ok(Place::Attribute(name.text.clone()));
     }
-    let known = field_names().chain(ground.attributes.iter().map(|known| &**known));
+    if let Some(field) = ["quantity", "unit_price", "price"].into_iter().find(|field| *name.text == **field) {
+        return Err(Fault::new(Code::UnknownField, name.extent, format!("events have no field `{field}`"))
+            .label("lines of an order have it")
+            .help(format!("write a line: `item {field}=2`; an attribute of that name is `attributes.{field}`")));
+    }
+    let is_implied = |field: &str| IMPLIED.iter().any(|(implied, _)| *implied == field);
+    let mut known: Vec<&str> = field_names().filter(|field| !is_implied(field)).collect();
+    known.extend(ground.attributes.iter().map(|attribute| &**attribute));
     match nearest(&name.text, known) {
         None => Ok(Place::Attribute(name.text.clone())),
         Some(near) => Err(Fault::new(Code::UnknownField, name.extent, format!("events have no field `{}`", name.text))

@@ -8,6 +8,7 @@ mod feature;
 mod filter;
 mod noun;
 mod season;
+mod share;
 mod sum;
 mod text;
 
@@ -34,28 +35,34 @@ impl<'p> Words<'p> {
 
     /// The readings as one sentence, without a full stop; empty for none.
     pub fn sentence<'r>(&self, readings: impl IntoIterator<Item = &'r Reading>) -> String {
-        self.joined(readings, |reading| self.phrase(reading))
+        self.joined(readings, |_| None)
     }
 
     /// The same, with what each that does not hold would need: `only 2 purchases so far (needs at least 3)`.
     pub fn lack<'r>(&self, readings: impl IntoIterator<Item = &'r Reading>) -> String {
-        self.joined(readings, |reading| match self.needs(reading) {
-            Some(needs) if !reading.verdict.holds => format!("{} (needs {needs})", self.phrase(reading)),
-            _ => self.phrase(reading),
-        })
+        self.joined(readings, |reading| self.needs(reading).filter(|_| !reading.verdict.holds))
     }
 
+    /// Each phrase once, with all that it needs.
     fn joined<'r>(
         &self,
         readings: impl IntoIterator<Item = &'r Reading>,
-        shown: impl Fn(&Reading) -> String,
+        needs: impl Fn(&Reading) -> Option<String>,
     ) -> String {
-        let mut phrases: Vec<String> = Vec::new();
-        for phrase in readings.into_iter().map(shown) {
-            if !phrases.contains(&phrase) {
-                phrases.push(phrase);
-            }
+        let mut said: Vec<(String, Vec<String>)> = Vec::new();
+        for reading in readings {
+            let phrase = self.phrase(reading);
+            let known = said.iter().position(|(known, _)| *known == phrase).unwrap_or_else(|| {
+                said.push((phrase, Vec::new()));
+                said.len() - 1
+            });
+            said[known].1.extend(needs(reading));
         }
+        let with_needs = |(phrase, needs): (String, Vec<String>)| match needs.is_empty() {
+            true => phrase,
+            false => format!("{phrase} (needs {})", text::list(&needs, "or")),
+        };
+        let mut phrases: Vec<String> = said.into_iter().map(with_needs).collect();
         let n_more = phrases.len().saturating_sub(PHRASES_MAX);
         phrases.truncate(PHRASES_MAX);
         if n_more > 0 {
@@ -83,7 +90,9 @@ impl<'p> Words<'p> {
                         let bound = Bound { relation, value: &reading.left, holds: reading.verdict.holds };
                         self.against_constant(right, *scale, right_value, Some(bound))
                     }
-                    _ => self.against_sum((left, &reading.left), (right, right_value), *scale),
+                    _ => self
+                        .share(left, right, reading)
+                        .unwrap_or_else(|| self.against_sum((left, &reading.left), (right, right_value), *scale)),
                 }
             }
             Test::LinearIn { left, scale, .. } => match self.unmeasured(reading) {

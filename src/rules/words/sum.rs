@@ -10,6 +10,9 @@ use crate::event::{Amount, Span};
 use crate::rules::plan::{Feature, FeatureId, Linear, Measure, SeriesId};
 use crate::rules::reading::Quantity;
 
+/// Sums of more are not spelled out.
+const TERMS_MAX: usize = 3;
+
 impl Words<'_> {
     /// What a sum is measured in: money when all of it is.
     pub(super) fn measured_of(&self, side: &Linear) -> Measured {
@@ -47,17 +50,20 @@ impl Words<'_> {
             (Quantity::Duration(left), Quantity::Duration(right)) => left.cmp(right),
             _ => Ordering::Equal,
         };
-        let relation = match ordering {
-            Ordering::Less => "less than",
-            Ordering::Equal => "the same as",
-            Ordering::Greater => "more than",
-        };
         // What the one is measured in, the other is too.
         let measured = match self.measured_of(left) {
             Measured::Number if left.terms.is_empty() => self.measured_of(right),
             measured => measured,
         };
         let (left_value, right_value) = (self.quantity(left_value, measured), self.quantity(right_value, measured));
+        // What is cut away may be all the difference.
+        let relation = match (ordering, left_value == right_value) {
+            (Ordering::Less, false) => "less than",
+            (Ordering::Less, true) => "a little less than",
+            (Ordering::Equal, _) => "the same as",
+            (Ordering::Greater, false) => "more than",
+            (Ordering::Greater, true) => "a little more than",
+        };
         let (left, right) = (self.sum(left, scale), self.sum(right, scale));
         format!("{left} is {left_value}, {relation} {right} ({right_value})")
     }
@@ -88,6 +94,9 @@ impl Words<'_> {
 
     /// A sum as a noun: `2 times the number of refunds in the last 30 days minus 1`.
     fn sum(&self, side: &Linear, scale: i128) -> String {
+        if side.terms.len() > TERMS_MAX {
+            return format!("a sum of {} figures", side.terms.len());
+        }
         let mut terms: Vec<(bool, String)> = Vec::new();
         for (coefficient, feature) in &side.terms {
             let what = self.named(*feature);

@@ -1,0 +1,106 @@
+//! A published result: the ten groups of recency and frequency of the Online Retail year, from `config/examples/`. Its
+//! cuts are the quintiles' edges, which are computed here anew from the events.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+const RULES: &str = "config/examples/rfm-online-retail.toml";
+const EVENTS: &str = "data/online-retail.jsonl.zst";
+const NUMBERS: &str = "data/online-retail-numbers.jsonl.zst";
+const TODAY: &str = "2011-12-11T00:00:00Z";
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn lines(name: &str) -> Vec<Value> {
+    let file = std::fs::File::open(path(name)).expect("the data is there");
+    let bytes = zstd::decode_all(file).expect("a zstd frame");
+    let text = String::from_utf8(bytes).expect("the data is UTF-8");
+    text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+}
+
+fn report(arguments: &[&str]) -> Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dormouse"));
+    command.arg("report").arg("-c").arg(path(RULES)).args(["--json", "--until", TODAY]).args(arguments);
+    let output = command.arg(path(EVENTS)).arg(path(NUMBERS)).output().expect("the program starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("the report is JSON")
+}
+
+#[test]
+fn the_published_groups_of_the_year_come_out_exactly() {
+    let published = [
+        ("hibernating", 1071),
+        ("loyal", 819),
+        ("champions", 633),
+        ("at risk", 593),
+        ("potential loyalists", 484),
+        ("about to sleep", 352),
+        ("need attention", 187),
+        ("promising", 95),
+        ("can't lose", 63),
+        ("new", 42),
+        // Those who only sent something back.
+        ("none", 4_372 - 4_339),
+    ];
+    let published: BTreeMap<String, u64> = published.map(|(name, n)| (name.to_owned(), n)).into();
+    for threads in ["1", "2"] {
+        let report = report(&["--threads", threads]);
+        let found: BTreeMap<String, u64> =
+            serde_json::from_value(report["dimensions"][0]["sizes"].clone()).expect("sizes");
+        assert_eq!(found, published);
+    }
+}
+
+/// `(fifths · (n - 1)) / 5` into the sorted values, between two of them in proportion: twice as large, and rounded down
+/// to a whole, since all that is asked is which whole numbers are greater.
+fn edge(sorted: &[i64], fifths: usize) -> i64 {
+    let (place, rest) = (fifths * (sorted.len() - 1) / 5, (fifths * (sorted.len() - 1) % 5) as i64);
+    let next = sorted.get(place + 1).unwrap_or(&sorted[place]);
+    (sorted[place] * 5 + (next - sorted[place]) * rest).div_euclid(5)
+}
+
+#[test]
+fn the_cuts_are_the_edges_of_the_quintiles() {
+    let today: jiff::Timestamp = TODAY.parse().expect("a time");
+    let mut customers: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+    for event in lines(EVENTS).iter().filter(|event| event["kind"] == "purchase") {
+        let number = event["customer_id"].as_str().expect("an id").parse().expect("a number");
+        let time: jiff::Timestamp = event["time"].as_str().expect("a time").parse().expect("RFC 3339");
+        let days = today.duration_since(time).as_secs() / 86_400;
+        let (recency, frequency) = customers.entry(number).or_insert((days, 0));
+        *recency = days.min(*recency);
+        *frequency += 1;
+    }
+    assert_eq!(customers.len(), 4_339);
+    let rules = std::fs::read_to_string(path(RULES)).expect("the rules are there");
+
+    let mut days: Vec<i64> = customers.values().map(|(recency, _)| *recency).collect();
+    days.sort_unstable();
+    // More days than the edge are at least one day more than its whole part.
+    let cuts: Vec<String> = (1..5).map(|fifths| format!("\"{}d\"", edge(&days, fifths) + 1)).collect();
+    assert!(rules.contains(&format!("cuts = [{}]", cuts.join(", "))), "{cuts:?}");
+
+    // Ranked by frequency, and among as many by number: the edges are places in this order.
+    let mut ranked: Vec<(i64, i64)> = customers.iter().map(|(number, (_, frequency))| (*frequency, *number)).collect();
+    ranked.sort_unstable();
+    let ranks: Vec<i64> = (1..=ranked.len() as i64).collect();
+    let first_above = |fifths| ranked[edge(&ranks, fifths) as usize];
+    let cuts: Vec<String> = (1..5).map(first_above).map(|(n, number)| (n * 100_000 + number).to_string()).collect();
+    assert!(rules.contains(&format!("cuts = [{}]", cuts.join(", "))), "{cuts:?}");
+}
+
+#[test]
+fn every_customer_has_their_number() {
+    let numbers = lines(NUMBERS);
+    assert_eq!(numbers.len(), 4_372);
+    for profile in &numbers {
+        let number = profile["attributes"]["number"].as_u64().expect("a number");
+        assert_eq!(profile["customer_id"].as_str(), Some(&*number.to_string()));
+        assert!(number < 100_000, "the weight of an order has to be greater");
+    }
+}

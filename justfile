@@ -11,6 +11,10 @@ demo *args:
 test *args:
     scripts/test {{ args }}
 
+# One simulated life, or many: just simulate --seed 17, just simulate --seeds 0..100000
+simulate *args:
+    scripts/simulate {{ args }}
+
 # All that CI asks
 ci:
     .ci/run

@@ -10,7 +10,7 @@ use super::batch::Batch;
 use super::error::Error;
 use super::intake::Intake;
 use super::member::{Listener, Member, Stamp};
-use super::publisher::{Outcome, Outgoing, Publisher};
+use super::publisher::{Outcome, Outgoing, Publisher, Reason};
 use super::settings::{Isolation, Settings};
 use super::topics::{Requirement, Topics};
 use super::watermarks::Watermarks;
@@ -56,6 +56,18 @@ pub trait Membership: Send + Sync + 'static {
 pub struct Fence<'a, M> {
     pub member: &'a M,
     pub stamp: &'a Stamp,
+}
+
+impl<M> Fence<'_, M> {
+    /// Whether the member, as it is now, may speak for what was made under the stamp. A broker would take a member of no
+    /// generation without looking.
+    pub fn check(&self, now: &Stamp) -> Result<(), Reason> {
+        if now.is_valid() && now == self.stamp {
+            Ok(())
+        } else {
+            Err(Reason::Stale(format!("made as {}, now {now}", self.stamp)))
+        }
+    }
 }
 
 /// A transactional producer.

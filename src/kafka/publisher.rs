@@ -224,10 +224,7 @@ impl Publisher {
             list.add_partition_offset(topic, *partition, Offset::Offset(*next)).map_err(|error| reason(&error))?;
         }
         let group = fence.member.group().ok_or_else(|| Reason::Stale("there is no group".to_owned()))?;
-        let now = stamp_of(&group);
-        if !now.is_valid() || now != *fence.stamp {
-            return Err(Reason::Stale(format!("made as {}, now {now}", fence.stamp)));
-        }
+        fence.check(&stamp_of(&group))?;
         native::send_offsets(&self.producer, &list, &group, remaining(deadline))
             .map_err(|refused| reason_of(refused.code, refused.text))
     }

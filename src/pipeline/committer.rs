@@ -17,16 +17,20 @@ use super::gate::Gate;
 use super::reading::{ReadOrder, Workers};
 use super::record::{KEY, Token};
 use super::recovery::{Assignments, Recovered, Request};
+use super::sabotage::{self, Bug};
 use super::settle::{Fate, fate};
 use super::standing::Standing;
 use super::task::Opening;
 use super::tools::{Tools, Want};
 use super::worker::Order;
+use crate::engine::Cause;
 use crate::kafka::{self, Assignment, Cluster, Fence, Membership, Outcome, Outgoing, Publishing, Reason, Stamp};
 use crate::telemetry::metrics;
 
 /// Between the starts of two epochs at least, so that what comes close together leaves together.
 const EPOCH_INTERVAL: Duration = Duration::from_millis(5);
+/// Between two looks whether the group has moved on.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// How long it sleeps when nobody tells it anything.
 const PATIENCE: Duration = Duration::from_millis(100);
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -73,6 +77,8 @@ pub struct Committer<C: Cluster> {
     shards: BTreeMap<i32, Owned>,
     /// Sealed and not known to be committed, oldest first.
     queue: VecDeque<Vec<Part>>,
+    /// The group has moved on, and the next assignment is on its way.
+    is_between: bool,
     /// The fate of the oldest epoch is not known.
     is_doubtful: bool,
     /// Shards outlived an assignment, and nobody has looked yet whether their memory is true.
@@ -125,6 +131,7 @@ impl<C: Cluster> Committer<C> {
             stamp: None,
             shards: BTreeMap::new(),
             queue: VecDeque::new(),
+            is_between: true,
             is_doubtful: false,
             is_unverified: false,
             is_too_large: false,
@@ -151,7 +158,9 @@ impl<C: Cluster> Committer<C> {
     /// Waits for something to do, and takes in everything that was said.
     fn listen(&mut self) -> Result<(), Error> {
         let now = self.tools.pace.now();
-        let ready = if self.want.is_some() || !self.queue.is_empty() || self.stopping.is_some() {
+        let ready = if self.is_between {
+            now + LOOK_AGAIN
+        } else if self.want.is_some() || !self.queue.is_empty() || self.stopping.is_some() {
             (self.sealed + EPOCH_INTERVAL).max(self.next_try)
         } else {
             now + PATIENCE
@@ -205,21 +214,32 @@ impl<C: Cluster> Committer<C> {
             self.close(shard);
             self.shards.remove(&shard);
         }
-        self.drop_parts(|part| partitions.contains_key(&part.shard));
+        self.drop_parts(|part| partitions.contains_key(&part.shard) || sabotage::has(Bug::KeepsForeignParts));
         self.tools.set_n_owned(partitions.len());
         self.tools.ends.set_owned(partitions.keys().copied().collect());
         self.n_fenced = 0;
-        self.is_unverified = true;
+        self.is_unverified = !sabotage::has(Bug::TrustsMemory);
         self.stamp = stamp.is_valid().then_some(stamp);
         for &partition in partitions.keys() {
             let unknown = || Owned { is_working: false, token: None, record_at: 0, begin: Vec::new() };
             self.shards.entry(partition).or_insert_with(unknown);
+        }
+        if let (true, Some(stamp)) = (sabotage::has(Bug::TrustsMemory), self.stamp.clone()) {
+            self.trust(&stamp);
         }
         if self.stamp.is_some() {
             self.gate.open(n_closed);
         }
         tracing::debug!("assignment {number}");
         Ok(())
+    }
+
+    /// As settling does for memory that is found true.
+    fn trust(&mut self, stamp: &Stamp) {
+        let working: Vec<i32> =
+            self.shards.iter().filter(|(_, owned)| owned.is_working).map(|(&shard, _)| shard).collect();
+        working.into_iter().for_each(|shard| self.keep(shard, 0, None, stamp));
+        self.request_all(stamp);
     }
 
     /// A shard is partition N of every input.
@@ -275,14 +295,17 @@ impl<C: Cluster> Committer<C> {
 
     /// One step of committing, if any may be taken.
     fn turn(&mut self) -> Result<(), Error> {
-        let Some(stamp) = self.stamp.clone() else { return Ok(()) };
         let gate = Arc::clone(&self.gate);
-        let Some(_pass) = gate.enter() else { return Ok(()) };
-        // The group has moved on, and the next assignment is on its way.
-        if self.tools.pace.now() < self.next_try || self.member.stamp() != stamp {
+        let (pass, stamp) = (gate.enter(), self.stamp.clone().filter(|stamp| self.is_present(stamp)));
+        self.is_between = pass.is_none() || stamp.is_none();
+        let (Some(_pass), Some(stamp)) = (pass, stamp) else { return Ok(()) };
+        if self.tools.pace.now() < self.next_try {
             return Ok(());
         }
-        if self.publisher.as_ref().is_none_or(Publishing::is_spent) && !self.renew()? {
+        if sabotage::has(Bug::ReadsBeforeNewProducer) && self.is_doubtful && !self.settle(&stamp)? {
+            return Ok(());
+        }
+        if self.publisher.as_ref().is_none_or(|publisher| self.is_at_end(publisher)) && !self.renew()? {
             return Ok(());
         }
         if (self.is_unverified || self.is_doubtful) && !self.settle(&stamp)? {
@@ -295,6 +318,15 @@ impl<C: Cluster> Committer<C> {
             Some(epoch) => self.publish(epoch, &stamp),
             None => Ok(()),
         }
+    }
+
+    fn is_at_end(&self, publisher: &C::Publisher) -> bool {
+        publisher.is_spent() && !sabotage::has(Bug::KeepsProducer)
+    }
+
+    /// Whether the group has not moved on from this membership.
+    fn is_present(&self, stamp: &Stamp) -> bool {
+        self.member.stamp() == *stamp || sabotage::has(Bug::StampsAnew)
     }
 
     /// A new producer. The transaction that the old one may have open is aborted or, if it was committed, complete.
@@ -453,7 +485,13 @@ impl<C: Cluster> Committer<C> {
         Ok(())
     }
 
-    fn publish(&mut self, epoch: Vec<Part>, stamp: &Stamp) -> Result<(), Error> {
+    fn publish(&mut self, mut epoch: Vec<Part>, stamp: &Stamp) -> Result<(), Error> {
+        let mut stamp = stamp.clone();
+        if sabotage::has(Bug::StampsAnew) {
+            stamp = self.member.stamp();
+            epoch.iter_mut().for_each(|part| part.stamp = stamp.clone());
+        }
+        let stamp = &stamp;
         assert!(epoch.iter().all(|part| part.stamp == *stamp), "a part is sent only under the stamp that it bears");
         let publisher = self.publisher.as_mut().expect("a turn begins with a producer");
         let (tools, started) = (&self.tools, self.tools.pace.now());
@@ -462,6 +500,7 @@ impl<C: Cluster> Committer<C> {
         let topics = || tools.topics.iter().map(String::as_str);
         let offsets: Vec<(&str, i32, i64)> = epoch
             .iter()
+            .filter(|part| !(sabotage::has(Bug::LeavesOutUnchangedOffsets) && is_of_time_alone(part)))
             .flat_map(|part| topics().zip(part.next()).map(|(topic, &next)| (topic, part.shard, next)))
             .collect();
         let outcome = publisher.publish(outgoing, &offsets, &Fence { member: &*self.member, stamp });
@@ -481,6 +520,10 @@ impl<C: Cluster> Committer<C> {
                 epoch.iter().for_each(|part| account::committed(&self.tools, part));
                 Ok(())
             }
+            Outcome::Unknown(_) if sabotage::has(Bug::TakesUnknownForCommitted) => {
+                self.publisher = None;
+                Ok(())
+            }
             Outcome::NotCommitted(reason) => self.failed("aborted", &reason, epoch),
             Outcome::Unknown(reason) => self.failed("unknown", &reason, epoch),
         }
@@ -491,8 +534,11 @@ impl<C: Cluster> Committer<C> {
         metrics::EPOCHS.increment([outcome], 1);
         tracing::warn!("an epoch of {} shards was not committed ({outcome}): {reason}", epoch.len());
         self.queue.push_front(epoch);
-        self.publisher = None;
-        self.is_doubtful = true;
+        if !sabotage::has(Bug::KeepsProducer) {
+            self.publisher = None;
+        }
+        let is_sure = sabotage::has(Bug::KeepsProducer) && outcome == "aborted";
+        self.is_doubtful = !(is_sure || sabotage::has(Bug::TakesUnknownForFailed));
         match reason {
             Reason::Fenced(_) => self.fenced()?,
             Reason::TimedOut(_) => {
@@ -509,6 +555,11 @@ impl<C: Cluster> Committer<C> {
 fn shard_record(tools: &Tools, shards: &BTreeMap<i32, Owned>, part: &Part) -> Vec<u8> {
     let begin = &shards[&part.shard].begin;
     part.record(begin, &tools.author).encode()
+}
+
+/// Whether no record made any of it.
+fn is_of_time_alone(part: &Part) -> bool {
+    part.pieces.iter().flat_map(|piece| &piece.told).all(|told| told.cause == Cause::Elapsed)
 }
 
 /// The shard's record first, then everything that it covers.

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::error::Error;
 use super::record::{Author, ShardRecord, Token};
+use super::sabotage::{self, Bug};
 use crate::engine::Cause;
 use crate::event::Instant;
 use crate::kafka::Stamp;
@@ -18,7 +19,6 @@ use crate::rules::plan::{DimensionId, SegmentId};
 
 /// A piece that has grown to this is closed.
 const PIECE_BYTES: usize = 256 << 10;
-const PIECE_MESSAGES: usize = 1_000;
 /// What a message costs beside its key, value and headers.
 const MESSAGE_OVERHEAD_BYTES: usize = 128;
 
@@ -164,7 +164,11 @@ impl Part {
             stamp: self.stamp.clone(),
             lineage: self.lineage.clone(),
             epoch: self.epoch,
-            predecessor: Some(between.clone()),
+            predecessor: if sabotage::has(Bug::CutsTheChain) {
+                self.predecessor.clone()
+            } else {
+                Some(between.clone())
+            },
             token: std::mem::replace(&mut self.token, between),
             pieces: rest,
         };
@@ -176,6 +180,8 @@ impl Part {
 #[derive(Debug)]
 pub struct Draft {
     budget: Arc<Budget>,
+    /// A piece of so many is closed.
+    messages_max: usize,
     closed: Vec<Piece>,
     closed_bytes: usize,
     messages: Vec<Message>,
@@ -186,9 +192,11 @@ pub struct Draft {
 }
 
 impl Draft {
-    pub fn new(budget: &Arc<Budget>) -> Draft {
+    /// A piece is closed when it has `messages_max`.
+    pub fn new(budget: &Arc<Budget>, messages_max: usize) -> Draft {
         Draft {
             budget: Arc::clone(budget),
+            messages_max,
             closed: Vec::new(),
             closed_bytes: 0,
             messages: Vec::new(),
@@ -222,7 +230,7 @@ impl Draft {
 
     /// Whether the open piece has grown enough to be closed.
     pub fn is_piece_full(&self) -> bool {
-        self.held.n_bytes >= PIECE_BYTES || self.messages.len() >= PIECE_MESSAGES
+        self.held.n_bytes >= PIECE_BYTES || self.messages.len() >= self.messages_max
     }
 
     /// Ends the open piece between two events. `standing_of` writes a customer's standing as it is now.
@@ -268,7 +276,7 @@ mod tests {
     }
 
     fn part(n_pieces: usize, budget: &Arc<Budget>) -> Part {
-        let mut draft = Draft::new(budget);
+        let mut draft = Draft::new(budget, 1_000);
         for index in 0..n_pieces {
             draft.push_change(message(&format!("change {index}")), "c", told());
             draft
@@ -284,7 +292,7 @@ mod tests {
     #[test]
     fn a_piece_ends_with_the_standing_of_each_customer_that_it_changed_once() {
         let budget = Arc::default();
-        let mut draft = Draft::new(&budget);
+        let mut draft = Draft::new(&budget, 1_000);
         for customer in ["b", "a", "b"] {
             draft.push_change(message(customer), customer, told());
         }

@@ -4,6 +4,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::pace::Pace;
+use super::sabotage::{self, Bug};
 
 /// In a simulation, how often who closes it looks whether somebody is still inside.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
@@ -55,6 +56,9 @@ impl Gate {
     /// Closes it, and returns when nobody is inside.
     pub fn close(&self) {
         let mut state = self.state();
+        if sabotage::has(Bug::CommitsWhileRevoked) {
+            return;
+        }
         state.is_open = false;
         state.n_closed += 1;
         while state.is_busy {

@@ -26,6 +26,7 @@ mod record;
 mod recovery;
 pub mod replay;
 mod run;
+pub mod sabotage;
 mod settings;
 mod settle;
 mod standing;

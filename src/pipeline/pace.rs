@@ -114,6 +114,10 @@ impl Pace {
             Pace::Machine => receiver.recv_timeout(timeout),
             Pace::Simulated(simulated) => {
                 let deadline = simulated.now() + timeout;
+                if timeout.is_zero() {
+                    // Who only looks gives the others their turn, too.
+                    simulated.park_until(deadline);
+                }
                 loop {
                     match receiver.try_recv() {
                         Ok(message) => return Ok(message),

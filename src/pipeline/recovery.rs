@@ -14,6 +14,7 @@ use super::error::Error;
 use super::loss;
 use super::message::Messages;
 use super::record::{KEY, ShardRecord, Token};
+use super::sabotage::{self, Bug};
 use super::standing::{Entry, Standing, decode};
 use super::task::{Chain, Folding};
 use super::tools::Tools;
@@ -135,7 +136,9 @@ impl<'a> Restoring<'a> {
         if decoded.customer.as_bytes() != entry.key {
             return Err(problem("its key is not its customer".to_owned()));
         }
-        self.shard.restore(&decoded.customer, &decoded.standing);
+        if !sabotage::has(Bug::ForgetsStanding) {
+            self.shard.restore(&decoded.customer, &decoded.standing);
+        }
         self.n_customers += 1;
         Ok(())
     }
@@ -198,7 +201,7 @@ fn resume<C: Cluster>(
             tracing::error!("{lost}; going on, since the configuration accepts the loss");
         }
         begin.push(began.max(low));
-        until.push(next.max(low));
+        until.push(if sabotage::has(Bug::FoldsTooFar) { end } else { next.max(low) });
     }
     let chain = Chain { lineage: record.lineage, epoch: record.epoch, token: Some(record.token), begin };
     Ok((chain, Folding { until, clock }))

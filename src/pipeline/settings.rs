@@ -25,6 +25,10 @@ pub struct Settings {
     /// Memory for what was read and not yet used, and for what waits to be committed, each.
     pub buffer_bytes: usize,
     pub n_workers: usize,
+    /// Judgements of dues before others have their turn: a million dues must not hold up live events.
+    pub turn_dues: usize,
+    /// Messages that go together into one piece of an epoch, where it can be cut.
+    pub piece_messages: usize,
     pub placement: Placement,
     /// Rebuild state although records that it once was made of are gone.
     pub accepts_loss: bool,
@@ -65,6 +69,8 @@ impl Settings {
             ready_lag: Span(60_000),
             buffer_bytes: 128 << 20,
             n_workers: std::thread::available_parallelism().map_or(1, usize::from),
+            turn_dues: 512,
+            piece_messages: 1_000,
             placement: Placement::Murmur2,
             accepts_loss: false,
             wall: Wall::System,

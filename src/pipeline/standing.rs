@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::error::Error;
 use super::pace::Pace;
 use super::record::{KEY, ShardRecord};
+use super::sabotage::{self, Bug};
 use super::tools::Tools;
 use crate::kafka::{Cluster, Ends, Isolation, Reading};
 
@@ -74,7 +75,8 @@ impl<C: Cluster> Standing<C> {
         is_cancelled: IsCancelled<'_>,
         each: &mut dyn FnMut(Entry<'_>) -> Result<(), Error>,
     ) -> Result<Option<i64>, Error> {
-        let Some(mark) = self.ask(&self.high, partition, is_cancelled) else { return Ok(None) };
+        let asked = if sabotage::has(Bug::ReadsToStableOnly) { &self.stable } else { &self.high };
+        let Some(mark) = self.ask(asked, partition, is_cancelled) else { return Ok(None) };
         if !self.wait_until_decided(partition, mark, is_cancelled)? {
             return Ok(None);
         }
@@ -135,10 +137,10 @@ impl<C: Cluster> Standing<C> {
         let mut taken_over = BTreeSet::new();
         loop {
             let Some(stable) = self.ask(&self.stable, partition, is_cancelled) else { return Ok(false) };
-            if stable >= mark {
+            if stable >= mark || sabotage::has(Bug::ReadsToStableOnly) {
                 return Ok(true);
             }
-            if self.pace.since(started) >= next_look {
+            if self.pace.since(started) >= next_look && !sabotage::has(Bug::WaitsForDeadOwners) {
                 next_look += LOOK_INTERVAL;
                 tracing::info!("{}/{partition}: a transaction is open since offset {stable}", self.topic);
                 for id in self.undecided(partition, stable, mark, is_cancelled)? {

@@ -12,6 +12,7 @@ use super::error::Error;
 use super::merge::{Judge, Merge, Pause, Taken};
 use super::message::Messages;
 use super::record::Token;
+use super::sabotage::{self, Bug};
 use super::tally::Tally;
 use super::tools::{Tools, Want};
 use super::writer::{Source, Writer, appended};
@@ -21,8 +22,6 @@ use crate::kafka::{Batch, Record, Stamp, Stamped};
 
 /// Records taken before others have their turn.
 const TURN_RECORDS: usize = 4_096;
-/// Judgements of dues in one turn: a million dues must not hold up live events.
-const TURN_DUES: usize = 512;
 /// Offsets that moved without a change are committed this often.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -125,7 +124,7 @@ impl Task {
             sealed_next: folding.as_ref().map_or(starts, |folding| folding.until.clone()),
             folding,
             writer: Writer { messages, partition, bytes_max },
-            draft: Draft::new(&tools.budget),
+            draft: Draft::new(&tools.budget, tools.settings.piece_messages),
             changes: Vec::new(),
             sealed: tools.pace.now(),
             held: None,
@@ -235,6 +234,11 @@ impl Task {
             .is_some_and(|folding| next.iter().zip(&folding.until).all(|(next, until)| next >= until));
         if is_done && let Some(folding) = self.folding.take() {
             self.shard.arm(folding.clock.unwrap_or(Instant(i64::MIN)));
+            if sabotage::has(Bug::ArmsAfterTheClock) {
+                let clock = self.shard.clock();
+                while self.shard.advance(clock, usize::MAX, &mut self.changes) == Progress::More {}
+                self.changes.clear();
+            }
             let took = tools.pace.since(self.asked);
             crate::telemetry::metrics::RESTORE.record([], took.as_secs_f64());
             tracing::info!(
@@ -256,7 +260,7 @@ impl Task {
         if self.is_at_end {
             clock = clock.max(wall - tools.settings.grace);
         }
-        let progress = self.shard.advance(clock, TURN_DUES, &mut self.changes);
+        let progress = self.shard.advance(clock, tools.settings.turn_dues, &mut self.changes);
         self.has_dues = progress == Progress::More;
         self.writer.changes(&tools.settings, &mut self.changes, None, wall, &mut self.draft)
     }
@@ -267,7 +271,7 @@ impl Task {
         (0..self.merge.n_inputs()).all(|input| {
             let reached =
                 self.merge.idle(input).and_then(|position| tools.ends.reached(input, self.partition, position));
-            reached.is_some_and(|asked| tools.pace.since(asked) <= age_max)
+            reached.is_some_and(|asked| tools.pace.since(asked) <= age_max || sabotage::has(Bug::BelievesOldEnds))
         })
     }
 
@@ -361,7 +365,10 @@ impl Judge for Turn<'_> {
             return Err(Reject::new(Reason::Undecodable, "the record has no value"));
         };
         let event = self.tools.decoder.decode(settings.inputs[input].format, value, settings.inputs[input].kind)?;
-        let stamped = appended(record.stamped).unwrap_or(event.time);
+        let mut stamped = appended(record.stamped).unwrap_or(event.time);
+        if sabotage::has(Bug::AsksTheWall) {
+            stamped = self.wall;
+        }
         if event.time > stamped + settings.max_skew {
             let detail = format!("{} is {} ahead of its record", event.time, event.time - stamped);
             return Err(Reject::new(Reason::Future, detail));
@@ -385,6 +392,7 @@ impl Judge for Turn<'_> {
         }
         let reached = self.tools.ends.reached(input, self.partition, position);
         self.is_left_behind[input]
+            || sabotage::has(Bug::ReadsTopicByTopic)
             || reached.is_some_and(|asked| asked >= since && self.now.saturating_duration_since(asked) <= self.age_max)
     }
 

@@ -1,0 +1,95 @@
+//! Deliberate bugs, one for each rule of committing and recovering that a simulation can break: to show that it finds
+//! them. Without the feature `sabotage` there are none, and nothing of this is compiled in but the word `false`.
+
+#[cfg(feature = "sabotage")]
+use std::cell::Cell;
+
+/// What may be done wrong. Each names the rule that it breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bug {
+    /// A part is sent under whatever membership there is, not under the one that it was made in.
+    StampsAnew,
+    /// Parts of shards that are not ours any more are sent too.
+    KeepsForeignParts,
+    /// Transactions go on while a revoke is being served, and before the next assignment.
+    CommitsWhileRevoked,
+    /// Memory that outlived an assignment is believed without a look at the shard's record.
+    TrustsMemory,
+    /// Offsets that have not moved are not committed again, so that an epoch of time alone carries no fence.
+    LeavesOutUnchangedOffsets,
+    /// The second half of a part that was cut has the predecessor of the first.
+    CutsTheChain,
+    /// A producer that met a failure is used on, and sends again at once what was surely not committed.
+    KeepsProducer,
+    /// After an unknown outcome the shard's record is read before a new producer has settled it.
+    ReadsBeforeNewProducer,
+    /// An unknown outcome is taken for a failure: the epoch is sent again without a look.
+    TakesUnknownForFailed,
+    /// An unknown outcome is taken for success.
+    TakesUnknownForCommitted,
+    /// Recovery reads the standing topic to its last stable offset and waits for nothing.
+    ReadsToStableOnly,
+    /// Recovery waits for a dead owner's transaction to time out, and does not abort it.
+    WaitsForDeadOwners,
+    /// Recovery folds everything that is there, also what nobody has been told the outcome of.
+    FoldsTooFar,
+    /// Recovery begins with facts, and with nobody's standing.
+    ForgetsStanding,
+    /// Recovery arms customers after the clock: dues that a crash cut off are never told.
+    ArmsAfterTheClock,
+    /// Whether an event is from the future is decided by the wall clock of whoever reads it.
+    AsksTheWall,
+    /// An answer about an input's end is believed for ever.
+    BelievesOldEnds,
+    /// One topic is read on although another one may still have earlier records.
+    ReadsTopicByTopic,
+}
+
+impl Bug {
+    pub const ALL: [Bug; 18] = [
+        Bug::StampsAnew,
+        Bug::KeepsForeignParts,
+        Bug::CommitsWhileRevoked,
+        Bug::TrustsMemory,
+        Bug::LeavesOutUnchangedOffsets,
+        Bug::CutsTheChain,
+        Bug::KeepsProducer,
+        Bug::ReadsBeforeNewProducer,
+        Bug::TakesUnknownForFailed,
+        Bug::TakesUnknownForCommitted,
+        Bug::ReadsToStableOnly,
+        Bug::WaitsForDeadOwners,
+        Bug::FoldsTooFar,
+        Bug::ForgetsStanding,
+        Bug::ArmsAfterTheClock,
+        Bug::AsksTheWall,
+        Bug::BelievesOldEnds,
+        Bug::ReadsTopicByTopic,
+    ];
+}
+
+#[cfg(feature = "sabotage")]
+thread_local! {
+    static BUG: Cell<Option<Bug>> = const { Cell::new(None) };
+}
+
+/// Does work with a bug in everything that the calling thread runs.
+#[cfg(feature = "sabotage")]
+pub fn with<T>(bug: Bug, work: impl FnOnce() -> T) -> T {
+    BUG.set(Some(bug));
+    let done = work();
+    BUG.set(None);
+    done
+}
+
+/// Whether this is to be done wrong.
+#[cfg(feature = "sabotage")]
+pub fn has(bug: Bug) -> bool {
+    BUG.get() == Some(bug)
+}
+
+/// Whether this is to be done wrong: never.
+#[cfg(not(feature = "sabotage"))]
+pub const fn has(_bug: Bug) -> bool {
+    false
+}

@@ -1,0 +1,34 @@
+//! Each deliberate bug is found within some seeds; what is never found is a rule that safety does not need, and is said so.
+
+use dormouse::pipeline::sabotage::{Bug, with};
+
+use super::life;
+
+/// Seeds in which a bug has to show.
+const SEEDS: u64 = 3_000;
+
+/// Rules that safety does not need as long as the others hold: breaking one of them alone makes nobody hear anything wrong.
+///
+/// - `WaitsForDeadOwners`: aborting is for speed; the transaction would time out.
+/// - `CommitsWhileRevoked`: offsets are sent when all records are acknowledged, and the broker refuses them once the
+///   generation has moved; a new owner looks only after that.
+/// - `ReadsBeforeNewProducer`: what is read lies below a mark that is decided, and the records of the epoch in doubt lie below
+///   the mark, so the reader waits for its fate.
+const HARMLESS: [Bug; 3] = [Bug::WaitsForDeadOwners, Bug::CommitsWhileRevoked, Bug::ReadsBeforeNewProducer];
+
+#[test]
+fn each_bug_is_found() {
+    let mut missed = Vec::new();
+    for bug in Bug::ALL {
+        let n_seeds = if HARMLESS.contains(&bug) { SEEDS / 10 } else { SEEDS };
+        let found = with(bug, || (0..n_seeds).find_map(|seed| life::live(seed).err().map(|broken| (seed, broken))));
+        match &found {
+            Some((seed, broken)) => println!("{bug:?}: seed {seed}: {broken}"),
+            None => println!("{bug:?}: not in {n_seeds} seeds"),
+        }
+        if found.is_none() != HARMLESS.contains(&bug) {
+            missed.push(bug);
+        }
+    }
+    assert!(missed.is_empty(), "not as it should be: {missed:?}");
+}

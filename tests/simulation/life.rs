@@ -1,0 +1,335 @@
+//! One seed: instances that start, are stopped, killed and cut off while a shop goes on; then quiet, and the verdict.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use dormouse::event::{Format, Instant};
+use dormouse::kafka;
+use dormouse::pipeline::pace::Simulated;
+use dormouse::pipeline::{self, Driven, Input, Output, Pace, Settings, Status, Stop, Wall};
+use dormouse::rules::Plan;
+
+use super::broker::Broker;
+use super::broker::log::Data;
+use super::client::{Client, Weather, World};
+use super::history::{self, Fed, GRACE, INPUTS, MAX_SKEW, Shop};
+use super::schedule::{Runner, Schedule, Threads, Turn};
+use super::verdict::{FORMAT, Seen};
+
+/// `2026-01-01T00:00:00Z`.
+const EPOCH_MS: i64 = 1_767_225_600_000;
+const SECOND: u64 = 1_000_000;
+/// Long enough for sessions and transactions to time out, and for everything to be recovered.
+const QUIET: u64 = 40 * SECOND;
+/// A life in which nobody ever comes to rest.
+const TURNS_MAX: u64 = 400_000;
+
+/// How a life went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lived {
+    pub n_changes: u64,
+    pub n_turns: u64,
+    pub n_kills: u64,
+    pub fingerprint: u64,
+}
+
+pub struct Life {
+    world: Arc<World>,
+    runner: Runner,
+    plan: Arc<Plan>,
+    wall: Driven,
+    shop: Shop,
+    fed: Vec<Fed>,
+    rng: fastrand::Rng,
+    slots: Vec<Slot>,
+    seen: Seen,
+    n_decided: u64,
+    n_kills: u64,
+    next_event: u64,
+    next_blow: u64,
+    /// When trouble ends.
+    calm: u64,
+    is_calm: bool,
+    turn_dues: usize,
+    blow_pause: u64,
+}
+
+/// An instance's place, whoever fills it.
+struct Slot {
+    instance: String,
+    process: Option<usize>,
+    stop: Stop,
+    /// When it is started again, stopped processes go on.
+    back: u64,
+    ended: Arc<Mutex<Option<Result<(), String>>>>,
+}
+
+/// Lives the life of a seed; an error says what was broken.
+pub fn live(seed: u64) -> Result<Lived, String> {
+    let mut life = Life::new(seed);
+    let outcome = life.run();
+    for process in life.slots.iter().filter_map(|slot| slot.process) {
+        life.runner.kill(process);
+    }
+    outcome?;
+    let schedule = &life.world.schedule;
+    Ok(Lived {
+        n_changes: life.seen.n_changes,
+        n_turns: schedule.n_turns(),
+        n_kills: life.n_kills,
+        fingerprint: schedule.fingerprint(),
+    })
+}
+
+impl Life {
+    fn new(seed: u64) -> Life {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let n_partitions = rng.usize(1..=3);
+        let topics = [INPUTS[0], INPUTS[1], "changes", "standing", "rejects"];
+        let schedule = Schedule::new(rng.u64(..));
+        let mut broker = Broker::new(rng.u64(..), &topics, n_partitions as i32);
+        broker.marker_delay_max = rng.choice([0, 20_000, 400_000, 3 * SECOND]).unwrap_or_default();
+        let weather = Weather {
+            cut_until: BTreeMap::new(),
+            one_lost_in: rng.choice([0, 200, 30, 8]).unwrap_or_default(),
+            delay_max: rng.choice([2_000, 50_000, 300_000]).unwrap_or_default(),
+        };
+        let world = Arc::new(World {
+            broker: Mutex::new(broker),
+            weather: Mutex::new(weather),
+            epoch_ms: EPOCH_MS,
+            topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
+            n_partitions,
+            schedule: Arc::clone(&schedule),
+        });
+        let n_slots = rng.usize(1..=3);
+        let slot = |number| Slot {
+            instance: format!("i{number}"),
+            process: None,
+            stop: Stop::default(),
+            back: rng.u64(1..2 * SECOND),
+            ended: Arc::default(),
+        };
+        let slots = (0..n_slots).map(slot).collect();
+        Life {
+            runner: Runner::new(&schedule),
+            plan: history::plan(),
+            wall: Driven::new(Instant(EPOCH_MS)),
+            shop: Shop::new(rng.u64(..), n_partitions),
+            fed: Vec::new(),
+            slots,
+            seen: Seen::default(),
+            n_decided: 0,
+            n_kills: 0,
+            next_event: 0,
+            next_blow: rng.u64(0..2 * SECOND),
+            calm: rng.u64(4..16) * SECOND,
+            is_calm: false,
+            turn_dues: rng.usize(1..4),
+            blow_pause: rng.choice([200_000, SECOND, 3 * SECOND]).unwrap_or(SECOND),
+            world,
+            rng,
+        }
+    }
+
+    fn run(&mut self) -> Result<(), String> {
+        let end = self.calm + QUIET;
+        loop {
+            let now = self.world.schedule.micros();
+            self.world.broker().advance(now);
+            self.check()?;
+            if now >= end {
+                return self.judge(now);
+            }
+            self.act(now);
+            let next = match self.runner.turn() {
+                Turn::Taken => now + 20,
+                Turn::IdleUntil(until) => until.min(self.next_thing()).max(now + 20),
+            };
+            self.runner.advance(next);
+            self.wall.advance(Instant(self.world.wall_ms(next)));
+            if let Some(failure) = self.world.schedule.failure() {
+                return Err(format!("a thread failed: {failure}"));
+            }
+            if self.world.schedule.n_turns() > TURNS_MAX {
+                return Err("it does not come to rest".to_owned());
+            }
+        }
+    }
+
+    /// When something happens that no thread of an instance does.
+    fn next_thing(&self) -> u64 {
+        let comings_back = self.slots.iter().map(|slot| slot.back).filter(|back| *back > 0);
+        let effect = self.world.broker().next_effect();
+        comings_back.chain([effect, self.next_event, self.next_blow]).min().unwrap_or(u64::MAX)
+    }
+
+    fn check(&mut self) -> Result<(), String> {
+        let broker = self.world.broker();
+        if broker.n_decided != self.n_decided {
+            self.n_decided = broker.n_decided;
+            self.seen.look(&broker)?;
+            // The moment after a commit is where much can be lost.
+            if !self.is_calm && self.rng.u8(0..30) == 0 {
+                self.next_blow = broker.now;
+            }
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, now: u64) {
+        if now >= self.calm && !self.is_calm {
+            self.calm_down(now);
+        }
+        if now >= self.next_event {
+            self.feed(now);
+        }
+        if now >= self.next_blow {
+            self.blow(now);
+        }
+        for index in 0..self.slots.len() {
+            let slot = &mut self.slots[index];
+            let has_ended = slot.ended.lock().map(|mut ended| ended.take()).unwrap_or_default().is_some();
+            if has_ended && let Some(process) = slot.process.take() {
+                self.runner.kill(process);
+                // Whoever watches over processes starts it again.
+                self.slots[index].back = now + self.rng.u64(0..2 * SECOND);
+            }
+            if self.slots[index].back > 0 && now >= self.slots[index].back {
+                self.come_back(index);
+            }
+        }
+    }
+
+    /// No more trouble: whoever is away comes back, and whatever is cut off is reached.
+    fn calm_down(&mut self, now: u64) {
+        self.is_calm = true;
+        self.next_blow = u64::MAX;
+        self.next_event = u64::MAX;
+        *self.world.weather() = Weather { delay_max: 2_000, ..Weather::default() };
+        self.world.broker().marker_delay_max = 10_000;
+        for slot in &mut self.slots {
+            if slot.back > now {
+                slot.back = now;
+            }
+        }
+    }
+
+    /// A record arrives.
+    fn feed(&mut self, now: u64) {
+        let fed = self.shop.next(self.world.wall_ms(now));
+        let data = Data { key: Some(fed.customer.clone().into_bytes()), value: Some(fed.value.clone()) };
+        let mut broker = self.world.broker();
+        let place = (INPUTS[fed.input].to_owned(), fed.partition);
+        if let Some(log) = broker.logs.get_mut(&place) {
+            log.append(data, None, now);
+        }
+        self.fed.push(fed);
+        // More than a millisecond later, so that no two have the same time.
+        let usual = 1_500_000 / u64::from(self.shop.n_customers);
+        let pause = if self.rng.u8(0..6) == 0 { 3 * SECOND } else { usual };
+        self.next_event = now + 1_100 + self.rng.u64(0..pause);
+    }
+
+    /// Something goes wrong.
+    fn blow(&mut self, now: u64) {
+        self.next_blow = now + self.rng.u64(20_000..self.blow_pause);
+        let index = self.rng.usize(0..self.slots.len());
+        let Some(process) = self.slots[index].process else { return };
+        match self.rng.u8(0..10) {
+            0..=2 => {
+                self.n_kills += 1;
+                self.runner.kill(process);
+                self.slots[index].process = None;
+                self.slots[index].back = now + self.rng.u64(1..6 * SECOND);
+            }
+            3..=5 => {
+                self.world.schedule.set_stopped(process, true);
+                self.slots[index].back = now + self.rng.u64(1..9 * SECOND);
+            }
+            6 => self.slots[index].stop.request(),
+            7..=8 => {
+                let until = now + self.rng.u64(1..7 * SECOND);
+                self.world.weather().cut_until.insert(process, until);
+            }
+            _ => self.compact(),
+        }
+    }
+
+    fn compact(&mut self) {
+        let mut broker = self.world.broker();
+        for ((topic, _), log) in &mut broker.logs {
+            if topic == "standing" {
+                let end = log.end();
+                log.compact(self.rng.i64(0..=end));
+            }
+        }
+    }
+
+    /// A stopped process goes on; where there is none, one is started.
+    fn come_back(&mut self, index: usize) {
+        self.slots[index].back = 0;
+        if let Some(process) = self.slots[index].process {
+            self.world.schedule.set_stopped(process, false);
+            return;
+        }
+        let schedule = &self.world.schedule;
+        let process = schedule.new_process();
+        let threads = Arc::new(Threads { schedule: Arc::clone(schedule), process });
+        let slot = &mut self.slots[index];
+        slot.process = Some(process);
+        slot.stop = Stop::default();
+        slot.ended = Arc::default();
+        let client =
+            Client { world: Arc::clone(&self.world), threads: Arc::clone(&threads), instance: slot.instance.clone() };
+        let simulated: Arc<dyn Simulated> = threads.clone();
+        let (settings, plan) = (settings(&slot.instance, &self.wall, self.turn_dues), Arc::clone(&self.plan));
+        let (stop, ended) = (slot.stop.clone(), Arc::clone(&slot.ended));
+        threads.start(move || {
+            let status = Arc::new(Status::default());
+            let outcome =
+                pipeline::run_in(Arc::new(client), Pace::Simulated(simulated), settings, plan, &status, &stop);
+            if let Ok(mut ended) = ended.lock() {
+                *ended = Some(outcome.map_err(|error| error.to_string()));
+            }
+        });
+    }
+
+    /// Everything has had its time.
+    fn judge(&mut self, now: u64) -> Result<(), String> {
+        let present = Instant(self.world.wall_ms(now));
+        let expected = history::expected(&self.plan, &self.fed, self.world.n_partitions, present);
+        // What is younger than that may still be on its way.
+        let due = Instant(self.world.wall_ms(now - 3 * SECOND)) - GRACE;
+        self.seen.compare(&expected, due)?;
+        self.seen.compare_rejects(&self.fed)?;
+        self.seen.compare_offsets(&self.world.broker())
+    }
+}
+
+fn settings(instance: &str, wall: &Driven, turn_dues: usize) -> Settings {
+    let kafka = kafka::Settings {
+        brokers: "simulated".to_owned(),
+        group: "shop".to_owned(),
+        instance: instance.to_owned(),
+        client: vec![("transaction.timeout.ms".to_owned(), "6000".to_owned())],
+        is_embedded: false,
+    };
+    let inputs = INPUTS.iter().map(|topic| Input { topic: (*topic).to_owned(), kind: None, format: Format::Json });
+    let output = Output {
+        changes: "changes".to_owned(),
+        standing: "standing".to_owned(),
+        rejects: "rejects".to_owned(),
+        format: FORMAT,
+    };
+    let mut settings = Settings::new(kafka, inputs.collect(), output);
+    settings.grace = GRACE;
+    settings.max_skew = MAX_SKEW;
+    settings.turn_dues = turn_dues;
+    settings.piece_messages = 2;
+    settings.n_workers = 1;
+    settings.wall = Wall::Driven(wall.clone());
+    settings.shutdown_timeout = Duration::from_secs(5);
+    settings
+}

@@ -13,7 +13,7 @@ use dormouse::event::{AmountSource, Builtin, Decoder, Format, Instant, KindSchem
 use dormouse::pipeline::message::{Messages, Origin};
 use dormouse::rules::Plan;
 use dormouse::rules::plan::{
-    Comparison, ComparisonId, Condition, Dimension, DimensionId, Segment, SegmentId, Test, TextOperand,
+    Comparison, ComparisonId, Condition, Dimension, DimensionId, InterestLimits, Segment, SegmentId, Test, TextOperand,
 };
 use dormouse::rules::reading::Quantity;
 use prost::Message;
@@ -75,6 +75,7 @@ fn write_messages() {
         cause: Cause::Event,
         evidence: vec![evidence; 2],
         reason: None,
+        interests: None,
         standing: [Some(SegmentId(1)), None].into(),
     };
     let origin = Origin::Record { topic: "purchases", partition: 3, offset: 1_234_567, event_id: Some("e-1234567") };
@@ -252,5 +253,6 @@ fn plan() -> Plan {
         comparisons: vec![Comparison { text: r#"purchase.since_last() > duration("30d")"#.into(), test }],
         dimensions: vec![dimension("activity", &["active", "dormant"]), dimension("spend", &["low", "high"])],
         reasons: false,
+        interests: InterestLimits::default(),
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! What always holds: the answers are those of the functions that judge (`super::judge`), asked once more.
 
-use super::change::{Change, Standing};
+use super::change::{Change, Interests, Standing};
 use super::facts::view::View;
 use super::judge::{self, Terms};
 use crate::event::Instant;
@@ -23,6 +23,8 @@ pub struct Explanation {
     /// The later of the latest event and the latest change.
     pub latest: Instant,
     pub standing: Standing,
+    /// What to offer; only where the rules ask for it.
+    pub interests: Option<Interests>,
     /// Indexed by dimension.
     pub dimensions: Vec<Outlook>,
 }
@@ -51,6 +53,40 @@ pub struct Assessment {
     pub stay: Option<Finding>,
 }
 
+/// Why a segment is not entered although its `when` holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bar {
+    /// It is not entered from where the customer is.
+    From,
+    /// The customer left it not long enough ago.
+    Cooldown { until: Instant },
+    /// The customer may not yet leave where they are.
+    MinStay { until: Instant },
+}
+
+/// One segment held against a customer who was expected in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weighed {
+    pub assessment: Assessment,
+    /// What keeps the customer out, whatever the conditions say.
+    pub bar: Option<Bar>,
+}
+
+impl Weighed {
+    /// Its `when`, or where the customer is in it already, its `stay`.
+    pub fn holds(&self) -> bool {
+        let Assessment { when, stay, .. } = &self.assessment;
+        when.verdict.holds || stay.as_ref().is_some_and(|stay| stay.verdict.holds)
+    }
+
+    /// The comparisons of these conditions, each once.
+    pub fn readings(&self) -> Vec<&Reading> {
+        let Assessment { when, stay, .. } = &self.assessment;
+        let of_stay = stay.iter().flat_map(|stay| &stay.readings).filter(|reading| !when.readings.contains(reading));
+        when.readings.iter().chain(of_stay).collect()
+    }
+}
+
 /// A condition at an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -77,6 +113,20 @@ pub(super) fn assess(view: &mut View, terms: &Terms, at: Instant) -> Vec<(Option
         (bound, segments.map(|(segment_id, segment)| assessment(view, terms, (id, segment_id), segment, at)).collect())
     };
     dimensions.map(assess_one).collect()
+}
+
+/// One segment of one dimension at `at`.
+pub(super) fn weigh(view: &mut View, terms: &Terms, (dimension, id): (DimensionId, SegmentId), at: Instant) -> Weighed {
+    let segment = &view.plan.dimension(dimension).segments[usize::from(id.0)];
+    let assessment = assessment(view, terms, (dimension, id), segment, at);
+    let is_current = view.customer.segments[usize::from(dimension.0)] == Some(id);
+    let bound = judge::stay_end(view, dimension).filter(|end| !is_current && at < *end);
+    let bar = match (bound, assessment.cooldown_end) {
+        (Some(until), _) => Some(Bar::MinStay { until }),
+        (None, _) if !assessment.is_listed => Some(Bar::From),
+        (None, end) => end.map(|until| Bar::Cooldown { until }),
+    };
+    Weighed { assessment, bar }
 }
 
 fn assessment(

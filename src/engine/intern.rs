@@ -26,6 +26,11 @@ impl Interner {
         index
     }
 
+    /// What was interned as `index`.
+    pub fn text(&self, index: u32) -> &str {
+        text_at(&self.texts, &self.ends, index)
+    }
+
     pub fn held_bytes(&self) -> usize {
         self.texts.capacity() + self.ends.capacity() * size_of::<u32>() + self.table.allocation_size()
     }
@@ -52,5 +57,6 @@ mod tests {
         assert_eq!(first, (0..1_000).collect::<Vec<u32>>());
         assert_eq!(names.intern(""), 1_000);
         assert_eq!(names.intern(""), 1_000);
+        assert_eq!([0, 17, 1_000].map(|index| names.text(index)), ["0", "17", ""]);
     }
 }

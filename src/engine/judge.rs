@@ -264,6 +264,7 @@ fn move_to(
         cause,
         evidence,
         reason: None,
+        interests: None,
         standing: view.customer.segments.as_slice().into(),
     });
 }

@@ -16,11 +16,9 @@ mod reading;
 mod reason;
 mod shard;
 mod varint;
-mod weigh;
 mod wheel;
 
-pub use change::{Cause, Change, Evidence, Outcome, Place, Progress, Standing};
-pub use explain::{Assessment, Explanation, Finding, Next, Outlook};
+pub use change::{Cause, Change, Evidence, Interests, Outcome, Place, Progress, Standing};
+pub use explain::{Assessment, Bar, Explanation, Finding, Next, Outlook, Weighed};
 pub use reading::Readings;
 pub use shard::{Located, Shard};
-pub use weigh::{Bar, Weighed};

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use super::arena::{Arena, Block};
-use super::change::{Cause, Change, Outcome, Progress, Standing};
+use super::change::{Cause, Change, Interests, Outcome, Progress, Standing};
 use super::dedup::{self, Dedup, Seniority};
 use super::dependence::Touched;
-use super::explain::{self, Explanation, Outlook};
+use super::explain::{self, Explanation, Outlook, Weighed};
 use super::facts::customer::Customer;
 use super::facts::series::Entry;
 use super::facts::view::{Scratch, View};
@@ -21,7 +21,6 @@ use super::intern::Interner;
 use super::judge::{self, Occasion, Terms};
 use super::reason::{Before, Reasons};
 use super::varint::Reader;
-use super::weigh::{self, Weighed};
 use super::wheel::{Links, Records, Wheel};
 use crate::event::{Event, Instant};
 use crate::rules::Plan;
@@ -261,6 +260,15 @@ impl Shard {
         Some(open.standing(&self.plan, &self.terms.cooldowns))
     }
 
+    /// What to offer a customer; `None`: there is no such customer, or the rules do not ask for it.
+    pub fn interests(&self, customer: &str) -> Option<Interests> {
+        let limits = self.plan.interests;
+        let index = self.find(hash_of(customer), customer).filter(|_| limits.any())?;
+        let mut open = Customer::default();
+        open.open(&self.plan, self.arena.bytes(self.records.0[index as usize].block));
+        Some(open.interests(limits, &self.names))
+    }
+
     /// Why a customer is where they are as of the clock, and what time alone will change. Leaves no trace: what is judged
     /// on the way there and ahead of it is not kept, and is judged again when its moment comes.
     pub fn explain(&mut self, customer: &str) -> Option<Explanation> {
@@ -280,12 +288,14 @@ impl Shard {
         };
         let standing = self.open.standing(&self.plan, &self.terms.cooldowns);
         let first = (!self.open.first.is_never()).then_some(self.open.first);
+        let limits = self.plan.interests;
+        let interests = limits.any().then(|| self.open.interests(limits, &self.names));
         // What is foretold has reasons, whether the rules ask for them or not.
         let reasons = self.reasons.replace(Reasons::new(&self.plan));
         let dimensions = assessed.into_iter().zip(self.look_ahead(now));
         self.reasons = reasons;
         let dimensions = dimensions.map(|((bound, segments), next)| Outlook { bound, segments, next }).collect();
-        Some(Explanation { at, first, latest, standing, dimensions })
+        Some(Explanation { at, first, latest, standing, interests, dimensions })
     }
 
     /// Lets time pass for the open customer alone, until each dimension has changed once or nothing is due any more.
@@ -316,7 +326,7 @@ impl Shard {
         self.open_at(index);
         let Shard { plan, calendar, open: customer, scratch, terms, .. } = self;
         let mut view = View { plan, calendar, cooldowns: &terms.cooldowns, customer, scratch, latest };
-        Some(weigh::weigh(&mut view, terms, (dimension, segment), at))
+        Some(explain::weigh(&mut view, terms, (dimension, segment), at))
     }
 
     pub fn n_customers(&self) -> usize {
@@ -415,6 +425,10 @@ impl Shard {
             let at = now.judged.max(Instant(occasion.at.0 - 1));
             let before = Before { block: self.arena.bytes(record.block), latest: record.latest, at };
             reasons.give(&mut view, &self.terms, before, &mut out[n_before..]);
+        }
+        if self.plan.interests.any() {
+            let interests = self.open.interests(self.plan.interests, &self.names);
+            out[n_before..].iter_mut().for_each(|change| change.interests = Some(Box::new(interests.clone())));
         }
         now.latest = now.latest.max(occasion.at);
     }

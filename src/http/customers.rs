@@ -44,9 +44,7 @@ async fn page(id: Result<Path<String>, PathRejection>, status: &Status, topic: T
     let answer = answer.map_err(|_| unavailable(format!("no answer within {} s", ANSWER_WAIT_MAX.as_secs())))?;
     let answer = answer.ok_or_else(|| unavailable("the instance has ended".to_owned()))?;
     Ok(match answer {
-        Answer::Standing { standing, at } => {
-            Json(explain::customer(&plan, &customer, &standing, at, partition)).into_response()
-        }
+        Answer::Standing(known) => Json(explain::customer(&plan, &customer, &known, partition)).into_response(),
         Answer::Explanation(explanation) => Json(explain::compose(&plan, &customer, &explanation)).into_response(),
         Answer::Nobody => return Err(Problem::unknown_customer(&customer)),
         Answer::Restoring => {

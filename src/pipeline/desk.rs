@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
+use super::explain::Known;
 use super::placement::Placement;
 use super::reading::Workers;
 use super::worker::Order;
-use crate::engine::{Explanation, Standing};
-use crate::event::Instant;
+use crate::engine::Explanation;
 
 /// More questions are refused until some are answered.
 const OPEN_MAX: usize = 8;
@@ -27,11 +27,7 @@ pub enum Topic {
 /// What is answered.
 #[derive(Debug)]
 pub enum Answer {
-    Standing {
-        standing: Box<Standing>,
-        /// The shard's clock.
-        at: Instant,
-    },
+    Standing(Box<Known>),
     Explanation(Box<Explanation>),
     /// There is no such customer.
     Nobody,
@@ -153,7 +149,7 @@ impl Inquiry {
         state.n_left = state.n_left.saturating_sub(1);
         state.is_restoring |= matches!(answer, Answer::Restoring);
         let answer = match answer {
-            Answer::Standing { .. } | Answer::Explanation(_) => answer,
+            Answer::Standing(_) | Answer::Explanation(_) => answer,
             _ if state.n_left > 0 => return,
             _ if state.is_restoring => Answer::Restoring,
             answer => answer,
@@ -214,13 +210,13 @@ mod tests {
             let inquiries = [&first, &second].map(|orders| waiting(orders).remove(0));
             inquiries.iter().zip(answers).for_each(|(inquiry, answer)| inquiry.answer(answer));
             let answer = answered(asked);
-            assert_eq!(matches!(answer, Answer::Standing { .. }), is_found);
+            assert_eq!(matches!(answer, Answer::Standing(_)), is_found);
             assert_eq!(matches!(answer, Answer::Restoring), is_restoring);
         }
     }
 
     fn found() -> Answer {
-        Answer::Standing { standing: Box::default(), at: Instant(0) }
+        Answer::Standing(Box::default())
     }
 
     #[test]

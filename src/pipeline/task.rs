@@ -9,6 +9,7 @@ use std::time::{Duration, Instant as Moment};
 use super::desk::{Answer, Topic};
 use super::epoch::{Draft, Part};
 use super::error::Error;
+use super::explain::Known;
 use super::merge::{Judge, Merge, Pause, Taken};
 use super::message::Messages;
 use super::record::Token;
@@ -318,8 +319,8 @@ impl Task {
         }
         let found = match topic {
             Topic::Standing => self.shard.standing(customer).map(|standing| {
-                let standing = Box::new(standing);
-                Answer::Standing { standing, at: self.shard.clock() }
+                let interests = self.shard.interests(customer);
+                Answer::Standing(Box::new(Known { standing, interests, at: self.shard.clock() }))
             }),
             Topic::Explanation => self.shard.explain(customer).map(|found| Answer::Explanation(Box::new(found))),
         };

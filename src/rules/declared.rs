@@ -2,6 +2,7 @@
 //! Everything knows where it stands. A part that was wrong already is left out (`None`), and was reported.
 
 use super::place::{Excerpt, Place};
+use super::plan::InterestLimits;
 use crate::event::{Amount, AmountSource, Builtin, KindSchema, Rates, Schema, Span};
 
 /// A configuration's rules.
@@ -17,6 +18,8 @@ pub struct Declared {
     pub dimensions: Vec<Dimension>,
     /// `[changes] reason`.
     pub reasons: bool,
+    /// `[interests]`.
+    pub interests: InterestLimits,
 }
 
 #[derive(Debug, Clone)]

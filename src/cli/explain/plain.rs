@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::moment::Moments;
 use crate::cli::paint::{Paint, Tone};
-use crate::pipeline::explain::{Dimension, PastChange, Report, Segment};
+use crate::pipeline::explain::{Dimension, Interests, PastChange, Report, Segment};
 
 /// The whole text, with a line break at its end.
 pub fn text(report: &Report, paint: Paint) -> String {
@@ -18,6 +18,10 @@ pub fn text(report: &Report, paint: Paint) -> String {
         line(String::new());
         line(format!("{}: {}.", paint.tone(Tone::Name, &dimension.dimension), standing(report, dimension, &moments)));
         reasons(dimension, &moments).into_iter().for_each(|reason| line(format!("  {reason}.")));
+    }
+    if let Some(interests) = &report.interests {
+        line(format!("\n{}", paint.tone(Tone::Strong, "What to offer")));
+        offers(interests).into_iter().for_each(|offer| line(format!("  {offer}.")));
     }
     if let Some(history) = &report.history {
         line(format!("\n{}", paint.tone(Tone::Strong, "So far")));
@@ -60,6 +64,20 @@ fn reasons(dimension: &Dimension, moments: &Moments) -> Vec<String> {
         (None, None) => "Never changes by time alone".to_owned(),
     });
     sentences
+}
+
+/// Sentences without their full stops; one at least.
+fn offers(interests: &Interests) -> Vec<String> {
+    let Interests { categories, brands, queries, products } = interests;
+    let lists = [
+        ("Looks at and buys mostly from", categories),
+        ("Favours", brands),
+        ("Searched for", queries),
+        ("Saw or bought last", products),
+    ];
+    let listed = lists.into_iter().filter(|(_, names)| !names.is_empty());
+    let offers: Vec<String> = listed.map(|(what, names)| format!("{what} {}", names.join(", "))).collect();
+    if offers.is_empty() { vec!["Nothing is known of their interests".to_owned()] } else { offers }
 }
 
 fn why_not(segment: &Segment, moments: &Moments) -> String {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::moment::Moments;
 use crate::cli::paint::{Paint, Tone};
 use crate::pipeline::explain::{
-    Comparison, Condition, Dimension, Evidence, Needs, NextChange, PastChange, Report, Segment,
+    Comparison, Condition, Dimension, Evidence, Interests, Needs, NextChange, PastChange, Report, Segment,
 };
 
 /// The whole text, with a line break at its end.
@@ -17,6 +17,9 @@ pub fn text(report: &Report, paint: Paint) -> String {
     let mut view = View { report, paint, moments, name_width, text: String::new() };
     view.head();
     report.dimensions.iter().for_each(|dimension| view.dimension(dimension));
+    if let Some(interests) = &report.interests {
+        view.interests(interests);
+    }
     if let Some(history) = &report.history {
         view.history(history);
     }
@@ -173,6 +176,17 @@ impl View<'_> {
     fn evidence(&mut self, evidence: &[Evidence]) {
         for Evidence { condition, value, holds } in evidence {
             self.row("", format!("{} {condition}  {value}", mark(*holds)));
+        }
+    }
+
+    fn interests(&mut self, interests: &Interests) {
+        self.line(format_args!("\n{}", self.paint.tone(Tone::Strong, "interests")));
+        let Interests { categories, brands, queries, products } = interests;
+        for (name, texts) in
+            [("categories", categories), ("brands", brands), ("queries", queries), ("products", products)]
+        {
+            let shown = if texts.is_empty() { "-".to_owned() } else { texts.join(", ") };
+            self.row(name, shown);
         }
     }
 

@@ -1,8 +1,8 @@
 //! What to offer: the customer's last items, which they looked at, searched for or bought.
 //!
-//! An item is a browse event, a search event, a line of a purchase (or a purchase without lines), or an event of the
-//! shop's own kinds that carries a product, a category, a brand or a query. Items are ordered by (time, event id, line);
-//! the newest [`ITEMS_MAX`] stay, whatever order they came in. Kept is only what is offered: names as numbers, and
+//! An item is a browse or search event, a line of a purchase (a purchase without lines is one item), or an event of the
+//! shop's own kinds; it carries a product, a category, a brand or a query, or is none. Items are ordered by (time, event
+//! id, line); the newest 32 stay, whatever order they came in. Kept is only what is offered: names as numbers, and
 //! nothing at all where the rules ask for nothing. No rule reads them.
 
 use std::cmp::{Ordering, Reverse};
@@ -11,11 +11,10 @@ use std::ops::Range;
 use crate::engine::change::Interests;
 use crate::engine::intern::Interner;
 use crate::engine::varint::{self, Reader};
-use crate::event::{Builtin, Event, Instant, TextField};
+use crate::event::{Builtin, Event, Instant, Line, TextField};
 use crate::rules::plan::InterestLimits;
 
-/// So many items are counted.
-pub const ITEMS_MAX: usize = 32;
+const ITEMS_MAX: usize = InterestLimits::ITEMS_MAX;
 /// Longer queries are cut, so that a customer's bytes stay few.
 const QUERY_CHARS_MAX: usize = 64;
 
@@ -57,8 +56,34 @@ impl<'e> Carried<'e> {
         }
     }
 
-    fn is_nothing(&self) -> bool {
-        [self.product, self.category, self.brand, self.query].iter().all(Option::is_none)
+    fn of_line(line: &'e Line<'_>) -> Carried<'e> {
+        Carried {
+            product: line.product.as_deref(),
+            category: line.category.as_deref(),
+            brand: line.brand.as_deref(),
+            query: None,
+        }
+    }
+
+    /// Without empty texts, which name nothing; `None` when nothing is left.
+    fn item(self) -> Option<Carried<'e>> {
+        let filled = |text: Option<&'e str>| text.filter(|text| !text.is_empty());
+        let Carried { product, category, brand, query } = self;
+        let item = Carried {
+            product: filled(product),
+            category: filled(category),
+            brand: filled(brand),
+            query: filled(query).map(cut),
+        };
+        [item.product, item.category, item.brand, item.query].iter().any(Option::is_some).then_some(item)
+    }
+}
+
+/// Whether events of a kind can be items.
+pub fn has_items(kind: Builtin) -> bool {
+    match kind {
+        Builtin::Purchase | Builtin::Browse | Builtin::Search | Builtin::Custom => true,
+        Builtin::Refund | Builtin::Feedback | Builtin::Profile => false,
     }
 }
 
@@ -68,48 +93,45 @@ impl Items {
         self.texts.clear();
     }
 
-    /// Adds an event's items, if it has any; false when it has none. Commutative.
-    pub fn fold(&mut self, event: &Event, kind: Builtin, limits: InterestLimits, names: &mut Interner) -> bool {
-        let whole = Carried::of(event);
-        match kind {
-            Builtin::Browse | Builtin::Search => self.add(event, 0, whole, limits, names),
-            Builtin::Purchase if event.lines.is_empty() => self.add(event, 0, whole, limits, names),
-            Builtin::Purchase => {
-                // Of more lines the last ones count.
-                let n_skipped = event.lines.len().saturating_sub(ITEMS_MAX);
-                for (number, line) in event.lines.iter().enumerate().skip(n_skipped) {
-                    let carried = Carried {
-                        product: line.product.as_deref(),
-                        category: line.category.as_deref(),
-                        brand: line.brand.as_deref(),
-                        query: None,
-                    };
-                    self.add(event, number as u32, carried, limits, names);
-                }
-            }
-            Builtin::Custom if !whole.is_nothing() => self.add(event, 0, whole, limits, names),
-            Builtin::Custom | Builtin::Refund | Builtin::Feedback | Builtin::Profile => return false,
+    /// Adds the items of an event whose kind has them; false when it is none. Commutative.
+    pub fn fold(&mut self, event: &Event, limits: InterestLimits, names: &mut Interner) -> bool {
+        let id = self.append(event.id.as_deref().unwrap_or_default());
+        if event.lines.is_empty() {
+            return self.add(event.time, (id, 0), Carried::of(event), limits, names);
         }
-        true
+        let mut is_any = false;
+        for (line, number) in event.lines.iter().zip(0..) {
+            is_any |= self.add(event.time, (id.clone(), number), Carried::of_line(line), limits, names);
+        }
+        is_any
     }
 
-    fn add(&mut self, event: &Event, line: u32, carried: Carried, limits: InterestLimits, names: &mut Interner) {
+    fn add(
+        &mut self,
+        time: Instant,
+        (id, line): (Range<usize>, u32),
+        carried: Carried,
+        limits: InterestLimits,
+        names: &mut Interner,
+    ) -> bool {
+        let Some(carried) = carried.item() else { return false };
         let mut name = |limit: u8, text: Option<&str>| text.filter(|_| limit > 0).map(|text| names.intern(text));
         let mut item = Item {
-            time: event.time,
+            time,
+            id,
             line,
             product: name(limits.products, carried.product),
             category: name(limits.categories, carried.category),
             brand: name(limits.brands, carried.brand),
-            ..Item::default()
+            query: None,
         };
-        item.id = self.append(event.id.as_deref().unwrap_or_default());
-        item.query = carried.query.filter(|_| limits.queries > 0).map(|query| self.append(cut(query)));
+        item.query = carried.query.filter(|_| limits.queries > 0).map(|query| self.append(query));
         let place = self.list.partition_point(|known| self.order(known, &item, names).is_gt());
         if place < ITEMS_MAX {
             self.list.truncate(ITEMS_MAX - 1);
             self.list.insert(place, item);
         }
+        place < ITEMS_MAX
     }
 
     fn append(&mut self, text: &str) -> Range<usize> {
@@ -176,7 +198,10 @@ impl Items {
             if item.line > 0 {
                 varint::put(out, item.line.into());
             }
-            [item.product, item.category, item.brand].iter().flatten().for_each(|name| varint::put(out, (*name).into()));
+            [item.product, item.category, item.brand]
+                .iter()
+                .flatten()
+                .for_each(|name| varint::put(out, (*name).into()));
             if let Some(query) = &item.query {
                 put_text(self.text(query), out);
             }
@@ -184,12 +209,11 @@ impl Items {
         }
     }
 
-    /// Reads what `encode` wrote; no bytes are no items.
+    /// Reads what `encode` wrote; what stands behind it is not looked at.
     pub fn decode(&mut self, bytes: &[u8]) {
         self.clear();
         let mut reader = Reader::new(bytes);
-        let n = if bytes.is_empty() { 0 } else { reader.get() };
-        for index in 0..n {
+        for index in 0..reader.get() {
             let told = reader.get() as i64;
             let newer = self.list.last().cloned().unwrap_or_default();
             let time = Instant(if index == 0 { told } else { newer.time.0 - told });
@@ -230,11 +254,10 @@ fn cut(query: &str) -> &str {
     query.char_indices().nth(QUERY_CHARS_MAX).map_or(query, |(end, _)| &query[..end])
 }
 
-/// Those that most items have; of equally many the one seen last. `values` come newest first; the empty text is nothing
-/// to offer.
+/// Those that most items have; of equally many the one seen last. `values` come newest first.
 fn commonest<'v>(values: impl Iterator<Item = &'v str>, limit: u8) -> Vec<Box<str>> {
     let mut counted: Vec<(usize, &str)> = Vec::new();
-    for value in values.filter(|value| !value.is_empty()) {
+    for value in values {
         match counted.iter_mut().find(|(_, known)| *known == value) {
             Some((n, _)) => *n += 1,
             None => counted.push((1, value)),
@@ -248,7 +271,7 @@ fn commonest<'v>(values: impl Iterator<Item = &'v str>, limit: u8) -> Vec<Box<st
 /// The last ones, each once.
 fn latest<'v>(values: impl Iterator<Item = &'v str>, limit: u8) -> Vec<Box<str>> {
     let mut found: Vec<Box<str>> = Vec::new();
-    for value in values.filter(|value| !value.is_empty()) {
+    for value in values {
         if found.len() == usize::from(limit) {
             break;
         }

@@ -1,8 +1,8 @@
 //! From what the engine found to the document.
 
 use super::report::{
-    self, Cause, Comparison, Condition, Dimension, Evidence, FeatureValue, Needs, NextChange, PastChange, Report,
-    Segment,
+    self, Cause, Comparison, Condition, Dimension, Evidence, FeatureValue, Interests, Needs, NextChange, PastChange,
+    Report, Segment,
 };
 use crate::engine::{self, Change, Explanation, Finding, Next, Outlook, Place, Standing};
 use crate::event::Instant;
@@ -24,19 +24,22 @@ pub fn compose(plan: &Plan, customer: &str, explanation: &Explanation) -> Report
         latest: explanation.latest.to_string(),
         sequence: explanation.standing.sequence,
         dimensions: dimensions.map(|((id, outlook), place)| dimension(&words, id, outlook, place)).collect(),
+        interests: explanation.interests.as_ref().map(interests),
         history: None,
     }
 }
 
+/// What a shard knows of a customer, as of its clock.
+#[derive(Debug, Default)]
+pub struct Known {
+    pub standing: Standing,
+    pub interests: Option<engine::Interests>,
+    pub at: Instant,
+}
+
 /// Where a customer is, as of a shard's clock.
-pub fn customer(
-    plan: &Plan,
-    customer: &str,
-    standing: &Standing,
-    at: Instant,
-    partition: Option<i32>,
-) -> report::Customer {
-    let places = (0..).map(DimensionId).zip(&standing.places).map(|(id, place)| {
+pub fn customer(plan: &Plan, customer: &str, known: &Known, partition: Option<i32>) -> report::Customer {
+    let places = (0..).map(DimensionId).zip(&known.standing.places).map(|(id, place)| {
         let declared = plan.dimension(id);
         let segment = place.segment.map(|segment| &declared.segments[usize::from(segment.0)]);
         let shown = report::Place {
@@ -49,11 +52,22 @@ pub fn customer(
     });
     report::Customer {
         customer_id: customer.to_owned(),
-        at: at.to_string(),
+        at: known.at.to_string(),
         rules_version: plan.version.to_string(),
         partition,
-        sequence: standing.sequence,
+        sequence: known.standing.sequence,
         standing: places.collect(),
+        interests: known.interests.as_ref().map(interests),
+    }
+}
+
+fn interests(found: &engine::Interests) -> Interests {
+    let texts = |list: &[Box<str>]| list.iter().map(|text| text.to_string()).collect();
+    Interests {
+        categories: texts(&found.categories),
+        brands: texts(&found.brands),
+        queries: texts(&found.queries),
+        products: texts(&found.products),
     }
 }
 

@@ -4,8 +4,8 @@
 mod compose;
 mod report;
 
-pub use compose::{compose, customer, history};
+pub use compose::{Known, compose, customer, history};
 pub use report::{
-    Cause, Comparison, Condition, Customer, Dimension, Evidence, FeatureValue, Needs, NextChange, PastChange, Place,
-    Report, Segment,
+    Cause, Comparison, Condition, Customer, Dimension, Evidence, FeatureValue, Interests, Needs, NextChange,
+    PastChange, Place, Report, Segment,
 };

@@ -17,6 +17,17 @@ pub struct Customer {
     /// By dimension, in the order of the rules.
     #[serde(serialize_with = "in_order")]
     pub standing: Vec<(String, Place)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interests: Option<Interests>,
+}
+
+/// What to offer; only where the rules ask for it. The names of the contract.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interests {
+    pub categories: Vec<String>,
+    pub brands: Vec<String>,
+    pub queries: Vec<String>,
+    pub products: Vec<String>,
 }
 
 /// Where a customer is in one dimension.
@@ -52,6 +63,8 @@ pub struct Report {
     pub sequence: u64,
     /// In the order of the rules.
     pub dimensions: Vec<Dimension>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interests: Option<Interests>,
     /// All changes so far; only where the customer's events are at hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<Vec<PastChange>>,

@@ -52,6 +52,13 @@ impl Messages {
                 text(2, plan.segment_name(dimension, *segment), out);
             });
         }
+        if let Some(interests) = &change.interests {
+            nested(17, out, |out| {
+                for ((_, texts), tag) in interests.lists().into_iter().zip(1..) {
+                    texts.iter().for_each(|value| text(tag, value, out));
+                }
+            });
+        }
         if let Some(segment) = segment {
             for (tag, value) in [(13, &segment.action), (15, &segment.label)] {
                 if let Some(value) = value {

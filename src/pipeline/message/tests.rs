@@ -7,9 +7,11 @@ use proptest::prelude::*;
 use prost::Message;
 
 use super::*;
-use crate::engine::{Cause, Evidence, Place, Readings};
+use crate::engine::{Cause, Evidence, Interests, Place, Readings};
 use crate::event::{Schema, Span, wire};
-use crate::rules::plan::{Comparison, ComparisonId, Condition, Dimension, DimensionId, Segment, SegmentId, Test};
+use crate::rules::plan::{
+    Comparison, ComparisonId, Condition, Dimension, DimensionId, InterestLimits, Segment, SegmentId, Test,
+};
 use crate::rules::reading::Quantity;
 
 fn segment(name: &str, action: Option<&str>, label: Option<&str>) -> Segment {
@@ -42,6 +44,7 @@ fn plan() -> Arc<Plan> {
         comparisons: vec![Comparison { text: text.into(), test: Test::TextIn { left: left(), values: vec![] } }],
         dimensions: vec![dimension("activity", activity), dimension("sp\"end", vec![segment("low", None, None)])],
         reasons: true,
+        interests: InterestLimits::default(),
     })
 }
 
@@ -65,6 +68,7 @@ fn change() -> Change {
             holds: true,
         }],
         reason: None,
+        interests: None,
         standing: [Some(SegmentId(1)), None].into(),
     }
 }
@@ -129,6 +133,7 @@ fn the_generated_types_read_what_the_json_says() {
         standing: HashMap::from([("activity".into(), "dormant".into()), ("sp\"end".into(), String::new())]),
         label: text("Asleep"),
         reason: None,
+        interests: None,
     };
     assert_eq!(wire::Change::decode(&out[4..]).expect("a change"), expected);
 }
@@ -145,6 +150,22 @@ fn a_reason_is_said_where_there_is_one() {
     Messages::new(plan(), Format::Protobuf, "lineage").append_change(&change, Origin::Nothing, None, &mut out);
     let read = wire::Change::decode(&out[..]).expect("a change");
     assert_eq!(read.reason.as_deref(), change.reason.as_deref());
+}
+
+#[test]
+fn interests_are_said_where_they_are_asked_for() {
+    let texts = |texts: &[&str]| texts.iter().map(|text| Box::from(*text)).collect::<Vec<Box<str>>>();
+    let (categories, queries) = (texts(&["garden", "to\"ys"]), texts(&["hose"]));
+    let interests = Interests { categories, brands: vec![], queries, products: texts(&["22423", "85123A"]) };
+    let change = Change { interests: Some(Box::new(interests.clone())), ..change() };
+    let text = json(&change, Origin::Nothing, None);
+    let end = r#","interests":{"categories":["garden","to\"ys"],"brands":[],"queries":["hose"],"products":["22423","85123A"]}}"#;
+    assert!(text.ends_with(end), "{text}");
+    let mut out = Vec::new();
+    Messages::new(plan(), Format::Protobuf, "lineage").append_change(&change, Origin::Nothing, None, &mut out);
+    let read = wire::Change::decode(&out[..]).expect("a change").interests.expect("they were asked for");
+    let lists = [read.categories, read.brands, read.queries, read.products];
+    assert_eq!(lists, interests.lists().map(|(_, list)| list.iter().map(ToString::to_string).collect::<Vec<_>>()));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! It is no format for the outside: it is read by the process that wrote it. What always holds: keys compare as
 //! (`effective_at`, customer, `sequence`).
 
-use crate::engine::{Cause, Change, Evidence, Readings};
+use crate::engine::{Cause, Change, Evidence, Interests, Readings};
 use crate::event::{Amount, Instant, Span};
 use crate::rules::plan::{ComparisonId, DimensionId, SegmentId};
 use crate::rules::reading::Quantity;
@@ -55,6 +55,7 @@ pub fn pack(change: &Change, origin: Option<Origin>, payload: &mut Vec<u8>) {
         }
         None => payload.push(0),
     }
+    put_interests(change.interests.as_deref(), payload);
     put_number(change.standing.len() as u64, payload);
     for &segment in &change.standing {
         put_segment(segment, payload);
@@ -77,10 +78,23 @@ pub fn unpack(key: &[u8], payload: &[u8]) -> (Change, Option<Origin>) {
     let from_since = bytes.number().checked_sub(1).map(|since| Instant(since as i64));
     let evidence = (0..bytes.number()).map(|_| bytes.evidence()).collect();
     let reason = (bytes.byte() == 1).then(|| bytes.text());
+    let interests = (bytes.byte() == 1).then(|| Box::new(bytes.interests()));
     let standing = (0..bytes.number()).map(|_| bytes.segment()).collect();
     let origin = bytes.number().checked_sub(1).map(|file| Origin { file: file as u32, line: bytes.number() });
-    let change =
-        Change { customer, sequence, dimension, from, to, from_since, effective_at, cause, evidence, reason, standing };
+    let change = Change {
+        customer,
+        sequence,
+        dimension,
+        from,
+        to,
+        from_since,
+        effective_at,
+        cause,
+        evidence,
+        reason,
+        interests,
+        standing,
+    };
     (change, origin)
 }
 
@@ -118,6 +132,14 @@ fn put_segment(segment: Option<SegmentId>, bytes: &mut Vec<u8>) {
 fn put_text(text: &str, bytes: &mut Vec<u8>) {
     put_number(text.len() as u64, bytes);
     bytes.extend_from_slice(text.as_bytes());
+}
+
+fn put_interests(interests: Option<&Interests>, bytes: &mut Vec<u8>) {
+    bytes.push(u8::from(interests.is_some()));
+    for (_, texts) in interests.into_iter().flat_map(Interests::lists) {
+        put_number(texts.len() as u64, bytes);
+        texts.iter().for_each(|text| put_text(text, bytes));
+    }
 }
 
 fn put_readings(readings: &Readings, bytes: &mut Vec<u8>) {
@@ -205,6 +227,15 @@ impl Bytes<'_> {
         std::str::from_utf8(text).expect("it was a text when it was packed").into()
     }
 
+    fn interests(&mut self) -> Interests {
+        let [categories, brands, queries, products] = [(); 4].map(|()| self.texts());
+        Interests { categories, brands, queries, products }
+    }
+
+    fn texts(&mut self) -> Vec<Box<str>> {
+        (0..self.number()).map(|_| self.text()).collect()
+    }
+
     fn evidence(&mut self) -> Evidence {
         let number = self.number();
         Evidence { comparison: ComparisonId((number >> 1) as u16), holds: number & 1 == 1, value: self.readings() }
@@ -273,6 +304,15 @@ mod tests {
         ]
     }
 
+    fn any_texts() -> impl Strategy<Value = Vec<Box<str>>> {
+        prop::collection::vec(".{0,9}".prop_map(String::into), 0..3)
+    }
+
+    fn any_interests() -> impl Strategy<Value = Interests> {
+        [any_texts(), any_texts(), any_texts(), any_texts()]
+            .prop_map(|[categories, brands, queries, products]| Interests { categories, brands, queries, products })
+    }
+
     prop_compose! {
         fn any_change()(
             customer in "[a\u{0}\u{1}é]{1,4}",
@@ -284,12 +324,14 @@ mod tests {
             cause in prop::sample::select(CAUSES.to_vec()),
             evidence in prop::collection::vec(any_evidence(), 0..3),
             reason in prop::option::of(".{0,9}"),
+            interests in prop::option::of(any_interests()),
             standing in prop::collection::vec(any_segment(), 0..4),
         ) -> Change {
             Change {
                 customer: customer.into(), sequence, dimension: DimensionId(dimension), from, to,
                 from_since: from_since.map(Instant), effective_at: Instant(effective_at), cause, evidence,
                 reason: reason.map(String::into),
+                interests: interests.map(Box::new),
                 standing: standing.into(),
             }
         }

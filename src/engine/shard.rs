@@ -121,24 +121,31 @@ impl Shard {
         self.clock = self.clock.max(clock);
     }
 
-    /// Looks up where an event will be applied, which fetches the memory that it needs. Done for some events before the
-    /// first is applied, their waits for memory overlap.
-    pub fn locate(&self, event: &Event<'_>) -> Located {
-        let hash = hash_of(&event.customer);
-        let fingerprint = event.id.as_ref().map(|id| dedup::fingerprint(hash, event.kind, id));
-        let index = self.find(hash, &event.customer);
-        if let Some(index) = index {
-            self.arena.touch(self.records.0[index as usize].block);
+    /// Looks up where events will be applied, which fetches the memory that it needs: for all of them before the first
+    /// is applied, so that their waits for memory overlap.
+    pub fn locate<'e>(&self, events: impl Iterator<Item = &'e Event<'e>>, out: &mut Vec<Located>) {
+        out.clear();
+        out.extend(events.map(Located::of));
+        // One kind of memory after the other: what is waited for here does not depend on each other.
+        for located in &mut *out {
+            self.index.find(located.hash, |index| {
+                located.candidate = Some(*index);
+                true
+            });
         }
-        if let Some(fingerprint) = fingerprint {
-            self.dedup.touch(fingerprint);
+        for located in &*out {
+            if let Some(index) = located.candidate {
+                self.arena.touch(self.records.0[index as usize].block);
+            }
+            if let Some(fingerprint) = located.fingerprint {
+                self.dedup.touch(fingerprint);
+            }
         }
-        Located { hash, fingerprint, index }
     }
 
     /// Applies one accepted event. `clock` is where its record moves the shard's clock to.
     pub fn apply(&mut self, event: &Event<'_>, clock: Instant, out: &mut Vec<Change>) -> Outcome {
-        let located = self.locate(event);
+        let located = Located::of(event);
         self.apply_at(located, event, clock, out)
     }
 
@@ -194,7 +201,7 @@ impl Shard {
 
     /// Recovery: adds an event to the facts and judges nobody. Duplicates are dropped as ever.
     pub fn fold(&mut self, event: &Event<'_>, clock: Instant) -> Outcome {
-        let located = self.locate(event);
+        let located = Located::of(event);
         let outcome = self.check(located, event);
         self.observe(clock);
         if outcome != Outcome::Duplicate {
@@ -209,8 +216,7 @@ impl Shard {
 
     /// Recovery: a customer's standing as it was published. Replaces what was known of it.
     pub fn restore(&mut self, customer: &str, standing: &Standing) {
-        let hash = hash_of(customer);
-        let located = Located { hash, fingerprint: None, index: self.find(hash, customer) };
+        let located = Located { hash: hash_of(customer), fingerprint: None, candidate: None };
         let index = self.open(located, customer);
         let mut record = self.now_of(index);
         let cooldowns = &self.terms.cooldowns;
@@ -363,9 +369,10 @@ impl Shard {
     }
 
     /// Opens a customer, new or known.
-    fn open(&mut self, Located { hash, index, .. }: Located, customer: &str) -> u32 {
+    fn open(&mut self, Located { hash, candidate, .. }: Located, customer: &str) -> u32 {
+        let is_it = |index: &u32| id_of(&self.arena, &self.records.0[*index as usize]) == customer.as_bytes();
         // Who was new then may have come since.
-        if let Some(index) = index.or_else(|| self.find(hash, customer)) {
+        if let Some(index) = candidate.filter(is_it).or_else(|| self.find(hash, customer)) {
             self.open_at(index);
             return index;
         }
@@ -490,8 +497,17 @@ impl Shard {
 pub struct Located {
     hash: u64,
     fingerprint: Option<u64>,
-    /// `None`: not there yet.
-    index: Option<u32>,
+    /// Probably the customer, seldom another one. `None`: not looked for, or not there yet.
+    candidate: Option<u32>,
+}
+
+impl Located {
+    /// Nothing is looked up yet.
+    fn of(event: &Event) -> Located {
+        let hash = hash_of(&event.customer);
+        let fingerprint = event.id.as_ref().map(|id| dedup::fingerprint(hash, event.kind, id));
+        Located { hash, fingerprint, candidate: None }
+    }
 }
 
 /// What `Record` says of the open customer, while it changes.

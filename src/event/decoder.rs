@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::mem::take;
 
 use super::money::{LineSum, Rate, event_amount, line_amount};
+use super::names::Names;
 use super::record::{Field, Keys, LineField, RawLine, Record};
 use super::slot::{Slot, shortened};
 use super::time::{in_range, parse_milliseconds, parse_rfc3339};
@@ -33,6 +34,7 @@ pub enum Format {
 pub struct Decoder {
     schema: Schema,
     kinds: Vec<KindDecoder>,
+    kind_names: Names<KindId>,
     keys: Keys,
 }
 
@@ -42,8 +44,10 @@ pub(super) struct KindDecoder {
     pub builtin: Builtin,
     pub amount: AmountPlace,
     pub amount_name: Box<str>,
-    /// Which text fields the kind has, and whether rules read them.
-    texts: Vec<(TextField, bool)>,
+    /// The text fields that the kind has.
+    texts: Vec<TextField>,
+    /// Whether it has them and rules read them, indexed by [`TextField`].
+    keeps_texts: [bool; TextField::ALL.len()],
     keeps_lines: bool,
     keeps_attributes: bool,
 }
@@ -72,19 +76,21 @@ impl Decoder {
                 (_, Some(field)) => AmountPlace::Field(field),
                 (_, None) => AmountPlace::Extra(number_of(amount_name, &mut extras)),
             };
-            let texts = TextField::ALL.into_iter().filter(|field| Field::of_text(*field).is_of(kind.builtin));
+            let has = |field: TextField| Field::of_text(field).is_of(kind.builtin);
             KindDecoder {
                 builtin: kind.builtin,
                 amount,
                 amount_name: amount_name.into(),
-                texts: texts.map(|field| (field, kind.texts[field as usize])).collect(),
+                texts: TextField::ALL.into_iter().filter(|field| has(*field)).collect(),
+                keeps_texts: TextField::ALL.map(|field| has(field) && kind.texts[field as usize]),
                 keeps_lines: kind.lines,
                 keeps_attributes: kind.attributes,
             }
         });
         let kinds = kinds.collect();
         let keys = Keys::new(&extras, &schema.attributes);
-        Decoder { schema: schema.clone(), kinds, keys }
+        let kind_names = Names::new(schema.kinds.iter().zip(0..).map(|(kind, number)| (&*kind.name, KindId(number))));
+        Decoder { schema: schema.clone(), kinds, kind_names, keys }
     }
 
     /// Keeps these attributes too, for somebody who looks on; no rule reads them. Their ids follow the schema's.
@@ -100,6 +106,21 @@ impl Decoder {
         bytes: &'a [u8],
         kind_of_topic: Option<KindId>,
     ) -> Result<Event<'a>, Reject> {
+        let mut event = Event::default();
+        self.decode_into(&mut event, format, bytes, kind_of_topic)?;
+        Ok(event)
+    }
+
+    /// As [`Decoder::decode`], into an event that is as its default. After a reject it is of no use.
+    ///
+    /// It saves moving the event, which is large and just written: that has to be waited for.
+    pub fn decode_into<'a>(
+        &self,
+        event: &mut Event<'a>,
+        format: Format,
+        bytes: &'a [u8],
+        kind_of_topic: Option<KindId>,
+    ) -> Result<(), Reject> {
         if bytes.len() > MAX_MESSAGE_BYTES {
             let detail = format!("{} bytes, more than {MAX_MESSAGE_BYTES}", bytes.len());
             return Err(Reject::new(Reason::MessageTooLarge, detail));
@@ -109,17 +130,22 @@ impl Decoder {
             Format::Json => json::read(bytes, &self.keys, &mut record)?,
             Format::Protobuf => protobuf::read(bytes, &self.keys, &mut record)?,
         }
-        self.judge(&mut record, kind_of_topic)
+        self.judge(&mut record, kind_of_topic, event)
     }
 
-    fn judge<'a>(&self, record: &mut Record<'a>, kind_of_topic: Option<KindId>) -> Result<Event<'a>, Reject> {
-        let kind_id = self.kind(record, kind_of_topic)?;
-        let kind = &self.kinds[kind_id.0 as usize];
-        let customer = customer(record)?;
-        let id = event_id(record)?;
-        let time = time(record)?;
-        let texts = kind.texts(record)?;
-        let rate = if kind.has_currency() { Rate::find(&self.schema, record, time)? } else { Rate::Base };
+    fn judge<'a>(
+        &self,
+        record: &mut Record<'a>,
+        kind_of_topic: Option<KindId>,
+        event: &mut Event<'a>,
+    ) -> Result<(), Reject> {
+        event.kind = self.kind(record, kind_of_topic)?;
+        let kind = &self.kinds[event.kind.0 as usize];
+        event.customer = customer(record)?;
+        event.id = event_id(record)?;
+        event.time = time(record)?;
+        kind.texts(record, &mut event.texts)?;
+        let rate = if kind.has_currency() { Rate::find(&self.schema, record, event.time)? } else { Rate::Base };
         let number = |field: Field| {
             let slot = if field.is_of(kind.builtin) { record.slot(field) } else { Slot::Absent };
             slot.amount(field.name())
@@ -127,19 +153,22 @@ impl Decoder {
         if kind.amount != AmountPlace::Field(Field::Amount) {
             number(Field::Amount)?; // not the kind's amount, but a decimal all the same
         }
-        let (rating, discount) = (number(Field::Rating)?, number(Field::Discount)?);
-        let (lines, sum) = kind.lines(record, rate, &texts)?;
-        let amount = event_amount(kind, record, rate, sum)?;
+        event.rating = number(Field::Rating)?;
+        event.discount = number(Field::Discount)?;
+        let sum = kind.lines(record, rate, event)?;
+        event.amount = event_amount(kind, record, rate, sum)?;
         if let Some(fault) = record.attributes.fault.take() {
             return Err(fault);
         }
-        let attributes = if kind.keeps_attributes { take(&mut record.attributes.read) } else { Vec::new() };
-        Ok(Event { kind: kind_id, time, customer, id, amount, texts, rating, discount, lines, attributes })
+        if kind.keeps_attributes {
+            event.attributes = take(&mut record.attributes.read);
+        }
+        Ok(())
     }
 
     fn kind(&self, record: &Record<'_>, kind_of_topic: Option<KindId>) -> Result<KindId, Reject> {
         match record.slot(Field::Kind).text(Field::Kind.name())? {
-            Some(name) if !name.is_empty() => self.schema.kind(&name).ok_or_else(|| {
+            Some(name) if !name.is_empty() => self.kind_names.find(&name).ok_or_else(|| {
                 Reject::new(Reason::UnknownKind, format!("the kind `{}` is not configured", shortened(&name)))
             }),
             _ => kind_of_topic
@@ -158,10 +187,9 @@ impl KindDecoder {
         is_money || Field::Currency.is_of(self.builtin)
     }
 
-    fn texts<'a>(&self, record: &Record<'a>) -> Result<Texts<'a>, Reject> {
-        let mut texts = Texts::default();
-        for &(text, is_kept) in &self.texts {
-            let field = Field::of_text(text);
+    fn texts<'a>(&self, record: &Record<'a>, texts: &mut Texts<'a>) -> Result<(), Reject> {
+        for &text in &self.texts {
+            let (field, is_kept) = (Field::of_text(text), self.keeps_texts[text as usize]);
             let value = match record.slot(field) {
                 Slot::Absent => continue,
                 Slot::Text(_) if !is_kept => continue,
@@ -171,47 +199,60 @@ impl KindDecoder {
                 texts[text as usize] = if text == TextField::Query { value.map(lowered) } else { value };
             }
         }
-        Ok(texts)
+        Ok(())
     }
 
-    fn lines<'a>(
-        &self,
-        record: &Record<'a>,
-        rate: Rate,
-        texts: &Texts<'a>,
-    ) -> Result<(Vec<Line<'a>>, LineSum), Reject> {
-        let (mut lines, mut sum) = (Vec::new(), LineSum::default());
+    fn lines<'a>(&self, record: &Record<'a>, rate: Rate, event: &mut Event<'a>) -> Result<LineSum, Reject> {
+        let mut sum = LineSum::default();
         if !Field::Items.is_of(self.builtin) {
-            return Ok((lines, sum));
+            return Ok(sum);
+        }
+        if self.keeps_lines {
+            event.lines.reserve_exact(record.lines.read.len());
         }
         for raw in &record.lines.read {
-            let line = self.line(raw, rate, texts)?;
+            let amount = if self.keeps_lines {
+                event.lines.push(Line::default());
+                let line = event.lines.last_mut().expect("it was just pushed");
+                self.read_line(raw, rate, &event.texts, line)?;
+                line.amount
+            } else {
+                let mut line = Line::default();
+                self.read_line(raw, rate, &event.texts, &mut line)?;
+                line.amount
+            };
             sum.n_lines += 1;
-            sum.total += line.amount.map_or(0, |amount| i128::from(amount.0));
-            if self.keeps_lines {
-                lines.push(line);
-            }
+            sum.total += amount.map_or(0, |amount| i128::from(amount.0));
         }
-        if let Some(fault) = &record.lines.fault {
-            return Err(fault.clone());
+        match &record.lines.fault {
+            Some(fault) => Err(fault.clone()),
+            None => Ok(sum),
         }
-        Ok((lines, sum))
     }
 
-    fn line<'a>(&self, raw: &RawLine<'a>, rate: Rate, texts: &Texts<'a>) -> Result<Line<'a>, Reject> {
+    #[inline(always)]
+    fn read_line<'a>(
+        &self,
+        raw: &RawLine<'a>,
+        rate: Rate,
+        texts: &Texts<'a>,
+        line: &mut Line<'a>,
+    ) -> Result<(), Reject> {
         let text = |field: LineField, name: &str, inherited: TextField| {
-            let own = raw[field as usize].text(name)?;
-            let is_kept = self.texts.iter().any(|(known, is_kept)| *known == inherited && *is_kept);
-            Ok(if is_kept { own.or_else(|| texts[inherited as usize].clone()) } else { None })
+            let is_kept = self.keeps_texts[inherited as usize];
+            match raw[field as usize] {
+                Slot::Text(own) => Ok(is_kept.then_some(Cow::Borrowed(own))),
+                Slot::Absent if is_kept => Ok(texts[inherited as usize].clone()),
+                own => Ok(own.text(name)?.filter(|_| is_kept)),
+            }
         };
-        Ok(Line {
-            product: text(LineField::ProductId, "items.product_id", TextField::Product)?,
-            category: text(LineField::Category, "items.category", TextField::Category)?,
-            brand: text(LineField::Brand, "items.brand", TextField::Brand)?,
-            quantity: raw[LineField::Quantity as usize].number("items.quantity")?.unwrap_or(Amount::ONE),
-            amount: line_amount(raw, rate)?,
-            discount: raw[LineField::Discount as usize].amount("items.discount")?,
-        })
+        line.product = text(LineField::ProductId, "items.product_id", TextField::Product)?;
+        line.category = text(LineField::Category, "items.category", TextField::Category)?;
+        line.brand = text(LineField::Brand, "items.brand", TextField::Brand)?;
+        line.quantity = raw[LineField::Quantity as usize].number("items.quantity")?.unwrap_or(Amount::ONE);
+        line.amount = line_amount(raw, rate)?;
+        line.discount = raw[LineField::Discount as usize].amount("items.discount")?;
+        Ok(())
     }
 }
 

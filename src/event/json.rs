@@ -35,10 +35,10 @@ fn scan_record<'a>(text: &'a str, keys: &Keys, record: &mut Record<'a>) -> Optio
     scanner.members(&keys.event, |scanner, name| {
         match name {
             Name::Known(Key::Field(Field::Items)) => {
-                scanner.move_to(read_lines(text, scanner.at(), keys, &mut record.lines)?);
+                scanner.move_to(read_lines(*scanner, keys, &mut record.lines)?);
             }
             Name::Known(Key::Field(Field::Attributes)) => {
-                scanner.move_to(read_attributes(text, scanner.at(), keys, &mut record.attributes)?);
+                scanner.move_to(read_attributes(*scanner, keys, &mut record.attributes)?);
             }
             Name::Known(key) => record.put(key, scanner.value()?),
             Name::Unknown(_) => drop(scanner.value()?),
@@ -59,8 +59,8 @@ fn parse_record<'a>(text: &'a str, keys: &Keys, record: &mut Record<'a>) -> Resu
 
 /// Reads the lines of an order, as far as the first fault; where they end. `None`: not JSON, or too deep.
 #[inline(never)]
-fn read_lines<'a>(text: &'a str, at: usize, keys: &Keys, lines: &mut Parts<RawLine<'a>>) -> Option<usize> {
-    let mut scanner = Scanner::new(text, at);
+fn read_lines<'a>(start: Scanner<'a>, keys: &Keys, lines: &mut Parts<RawLine<'a>>) -> Option<usize> {
+    let mut scanner = start;
     *lines = Parts::default();
     if !scanner.is_at_list() {
         let slot = scanner.value()?;
@@ -72,8 +72,9 @@ fn read_lines<'a>(text: &'a str, at: usize, keys: &Keys, lines: &mut Parts<RawLi
             lines.fault = Some(no_line());
             return None;
         }
-        let mut line = RawLine::default();
-        scanner.members(&keys.line, |scanner, name| {
+        lines.read.push(RawLine::default());
+        let line = lines.read.last_mut()?;
+        let read = scanner.members(&keys.line, |scanner, name| {
             let slot = scanner.value()?;
             let field = match name {
                 Name::Known(field) => Some(field),
@@ -84,22 +85,23 @@ fn read_lines<'a>(text: &'a str, at: usize, keys: &Keys, lines: &mut Parts<RawLi
                 line[field as usize] = slot;
             }
             Some(())
-        })?;
-        lines.read.push(line);
-        Some(())
+        });
+        if read.is_none() {
+            lines.read.pop();
+        }
+        read
     });
-    read.map(|()| scanner.at()).or_else(|| skip_faulty(text, at, &lines.fault))
+    read.map(|()| scanner.at()).or_else(|| skip_faulty(start, &lines.fault))
 }
 
 /// Reads those attributes that are wanted, as far as the first fault; where they end. `None`: not JSON, or too deep.
 #[inline(never)]
 fn read_attributes<'a>(
-    text: &'a str,
-    at: usize,
+    start: Scanner<'a>,
     keys: &Keys,
     attributes: &mut Parts<(AttributeId, Scalar<'a>)>,
 ) -> Option<usize> {
-    let mut scanner = Scanner::new(text, at);
+    let mut scanner = start;
     *attributes = Parts::default();
     if !scanner.is_at_object() {
         let slot = scanner.value()?;
@@ -120,14 +122,14 @@ fn read_attributes<'a>(
             }
         }
     });
-    read.map(|()| scanner.at()).or_else(|| skip_faulty(text, at, &attributes.fault))
+    read.map(|()| scanner.at()).or_else(|| skip_faulty(start, &attributes.fault))
 }
 
-/// Where something ends that begins at `at` and was given up for a fault: all must be JSON nevertheless.
+/// Where something ends that begins at `start` and was given up for a fault: all must be JSON nevertheless.
 #[cold]
-fn skip_faulty(text: &str, at: usize, fault: &Option<Reject>) -> Option<usize> {
+fn skip_faulty(start: Scanner<'_>, fault: &Option<Reject>) -> Option<usize> {
     fault.as_ref()?;
-    let mut scanner = Scanner::new(text, at);
+    let mut scanner = start;
     scanner.value().map(|_| scanner.at())
 }
 
@@ -169,12 +171,12 @@ impl<'a> Visitor<'a> for Fill<'_, 'a> {
             let json = map.next_value::<&'a RawValue>()?.get();
             match key {
                 Key::Field(Field::Items) => {
-                    if read_lines(json, 0, keys, &mut record.lines).is_none() {
+                    if read_lines(Scanner::new(json, 0), keys, &mut record.lines).is_none() {
                         record.lines.fault.get_or_insert_with(no_line);
                     }
                 }
                 Key::Field(Field::Attributes) => {
-                    if read_attributes(json, 0, keys, &mut record.attributes).is_none() {
+                    if read_attributes(Scanner::new(json, 0), keys, &mut record.attributes).is_none() {
                         let too_deep =
                             || Reject::new(Reason::Undecodable, "`attributes` holds an object that is too deep");
                         record.attributes.fault.get_or_insert_with(too_deep);
@@ -267,7 +269,7 @@ mod tests {
         assert_eq!(record.extra(0), Slot::Text("3"));
         let mut lines = Parts::default();
         let line = r#"[{"pr\u006fduct_id":"p1"}] "#;
-        assert_eq!(read_lines(line, 0, &keys(), &mut lines), Some(line.len() - 1));
+        assert_eq!(read_lines(Scanner::new(line, 0), &keys(), &mut lines), Some(line.len() - 1));
         assert_eq!(lines.read[0][LineField::ProductId as usize], Slot::Text("p1"));
     }
 }

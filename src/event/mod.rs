@@ -88,7 +88,7 @@ pub fn has_field(kind: Builtin, name: &str) -> Option<bool> {
 }
 
 /// One thing a customer did. Fields that the schema does not ask for, or that the kind does not have, are absent.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Event<'a> {
     pub kind: KindId,
     /// `t`: order and `effective_at` use it; features use it cut to the kind's resolution.

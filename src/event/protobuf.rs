@@ -56,6 +56,7 @@ fn last_attributes<'a>(bytes: &'a [u8], keys: &Keys) -> Result<Parts<(AttributeI
 }
 
 /// One line of an order.
+#[inline(always)]
 fn read_line(mut wire: Wire<'_>) -> Result<RawLine<'_>, Reject> {
     let mut line = RawLine::default();
     while let Some((tag, wire_type)) = wire.next_key()? {
@@ -68,6 +69,7 @@ fn read_line(mut wire: Wire<'_>) -> Result<RawLine<'_>, Reject> {
 }
 
 /// One entry of the attributes: its name and value.
+#[inline(always)]
 fn read_attribute(mut wire: Wire<'_>) -> Result<(&str, Slot<'_>), Reject> {
     let (mut name, mut value) = ("", Slot::Absent);
     while let Some((tag, wire_type)) = wire.next_key()? {
@@ -81,6 +83,7 @@ fn read_attribute(mut wire: Wire<'_>) -> Result<(&str, Slot<'_>), Reject> {
 }
 
 /// A value; one that stands twice is merged, so what the second does not say stays.
+#[inline(always)]
 fn read_scalar<'a>(mut wire: Wire<'a>, mut value: Slot<'a>) -> Result<Slot<'a>, Reject> {
     while let Some((tag, wire_type)) = wire.next_key()? {
         match tag {
@@ -148,20 +151,24 @@ struct Wire<'a> {
 impl<'a> Wire<'a> {
     #[inline(always)]
     fn next_key(&mut self) -> Result<Option<(u32, WireType)>, Reject> {
-        let wire_type = match self.byte() {
-            None => return Ok(None),
-            // A field up to 15, and the wire types that those of the contract have.
-            Some(key @ 8..0x80) if key & 7 == WireType::LengthDelimited as u8 => WireType::LengthDelimited,
-            Some(key @ 8..0x80) if key & 7 == WireType::Varint as u8 => WireType::Varint,
+        let (key, len) = match self.bytes.get(self.at..).unwrap_or_default() {
+            [] => return Ok(None),
+            [key @ 8..0x80, ..] => (u32::from(*key), 1),
+            [low, high @ 1..0x80, ..] if *low >= 0x80 => (u32::from(low & 0x7f) | u32::from(*high) << 7, 2),
+            _ => (0, 0),
+        };
+        let wire_type = match key & 7 {
+            2 if len > 0 => WireType::LengthDelimited,
+            0 if len > 0 => WireType::Varint,
+            // None that the contract has, or a key that is longer than it need be.
             _ => {
                 let (tag, wire_type, end) = any_key(self.bytes, self.at)?;
                 self.at = end;
                 return Ok(Some((tag, wire_type)));
             }
         };
-        let tag = u32::from(self.byte().unwrap_or(0) >> 3);
-        self.at += 1;
-        Ok(Some((tag, wire_type)))
+        self.at += len;
+        Ok(Some((key >> 3, wire_type)))
     }
 
     #[inline(always)]

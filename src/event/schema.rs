@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{Decimal, Instant};
 
 /// A kind's number in the schema: the six built-in ones first, in the order of [`Builtin`], then the configuration's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct KindId(pub u8);
 
 /// An attribute's number in [`Schema::attributes`].

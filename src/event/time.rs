@@ -11,36 +11,39 @@ const LAST_MS: u64 = 253_402_207_200_000;
 
 /// Reads RFC 3339. `None`: not of that form, or no such date.
 pub(super) fn parse_rfc3339(text: &str) -> Option<Instant> {
-    let (head, rest) = text.as_bytes().split_first_chunk::<19>()?;
-    let separated = head[4] == b'-' && head[7] == b'-' && head[13] == b':' && head[16] == b':';
-    if !separated || !matches!(head[10], b'T' | b't' | b' ') {
+    let (date, rest) = text.as_bytes().split_first_chunk::<8>()?;
+    let (time, rest) = rest.split_first_chunk::<8>()?;
+    let (&[colon, tens, ones], rest) = rest.split_first_chunk::<3>()?;
+    let separators = [date[4], date[7], time[5], colon];
+    if separators != *b"--::" || !matches!(time[2], b'T' | b't' | b' ') {
         return None;
     }
-    let (mut is_digits, digit) = (true, |at: usize| u32::from(head[at].wrapping_sub(b'0')));
-    let mut two_digits = |at: usize| {
-        is_digits &= digit(at) <= 9 && digit(at + 1) <= 9;
-        digit(at) * 10 + digit(at + 1)
-    };
-    let year = two_digits(0) * 100 + two_digits(2);
-    let (month, day) = (two_digits(5), two_digits(8));
-    let (hour, minute, second) = (two_digits(11), two_digits(14), two_digits(17));
-    if !is_digits || !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
+    // `YYYY-MM-` and `DDThh:mm`
+    let date = pairs(date, 0x00ff_ff00_ffff_ffff)?;
+    let time = pairs(time, 0xffff_00ff_ff00_ffff)?;
+    let year = u32::from(date[0]) * 100 + u32::from(date[2]);
+    let (month, day) = (u32::from(date[5]), u32::from(time[0]));
+    let (hour, minute, second) = (i64::from(time[3]), i64::from(time[6]), two_digits(&[tens, ones], 0)?);
+    if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
         return None;
     }
     if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    let (ms, offset_minutes) = match rest {
-        [b'.', a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b'Z'] => {
-            (i64::from(a - b'0') * 100 + i64::from(b - b'0') * 10 + i64::from(c - b'0'), 0)
-        }
-        _ => {
-            let (ms, rest) = parse_fraction(rest)?;
-            (ms, parse_offset(rest)?)
-        }
-    };
-    let minutes = (days_from_epoch(year, month, day) * 24 + i64::from(hour)) * 60 + i64::from(minute) - offset_minutes;
-    Some(Instant((minutes * 60 + i64::from(second.min(59))) * 1_000 + ms))
+    let (ms, rest) = parse_fraction(rest)?;
+    let minutes = (days_from_epoch(year, month, day) * 24 + hour) * 60 + minute - parse_offset(rest)?;
+    Some(Instant((minutes * 60 + second.min(59)) * 1_000 + ms))
+}
+
+/// Of eight characters, at the place of each the number that it and the next one are, all at once. `places` has ones
+/// where digits have to stand; the numbers elsewhere mean nothing.
+#[inline]
+fn pairs(text: &[u8; 8], places: u64) -> Option<[u8; 8]> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let digits = (u64::from_le_bytes(*text) ^ (EACH * u64::from(b'0'))) & places;
+    // The highest bit of a byte is set by what is over 9, or over 127.
+    let is_over = (digits.wrapping_add(EACH * (0x7f - 9)) | digits) & (EACH * 0x80);
+    (is_over == 0).then(|| (digits * 10 + (digits >> 8)).to_le_bytes())
 }
 
 /// RFC 3339 in UTC with milliseconds. `None` before 1970 and past [`LAST_MS`].
@@ -49,22 +52,24 @@ pub(super) fn rfc3339(instant: Instant) -> Option<[u8; 24]> {
     let (year, month, day) = date(ms / 86_400_000);
     let (minutes, seconds_ms) = (ms / 60_000 % 1_440, ms % 60_000);
     let mut text = *b"0000-00-00T00:00:00.000Z";
-    put(&mut text[0..4], year);
-    put(&mut text[5..7], month);
-    put(&mut text[8..10], day);
-    put(&mut text[11..13], minutes / 60);
-    put(&mut text[14..16], minutes % 60);
-    put(&mut text[17..19], seconds_ms / 1_000);
-    put(&mut text[20..23], seconds_ms % 1_000);
+    let pairs = [(0, year / 100), (2, year % 100), (5, month), (8, day), (11, minutes / 60), (14, minutes % 60)];
+    for (start, value) in pairs.into_iter().chain([(17, seconds_ms / 1_000), (20, seconds_ms % 1_000 / 10)]) {
+        text[start..start + 2].copy_from_slice(&PAIRS[value as usize]);
+    }
+    text[22] = b'0' + (seconds_ms % 10) as u8;
     Some(text)
 }
 
-fn put(digits: &mut [u8], mut value: u64) {
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (value % 10) as u8;
-        value /= 10;
+/// The numbers below a hundred in two digits.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
     }
-}
+    pairs
+};
 
 /// Reads a number of milliseconds; written as `1.7e12` or with `.0` it is still whole. `None`: not whole, or
 /// outside the years that events may have.
@@ -89,11 +94,16 @@ fn two_digits(bytes: &[u8], at: usize) -> Option<i64> {
 }
 
 /// `.123456` cut to milliseconds, or nothing.
+#[inline]
 fn parse_fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let Some((b'.', digits)) = text.split_first() else {
         return Some((0, text));
     };
-    let n_digits = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    // Three are what most systems write.
+    let n_digits = match digits {
+        [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'Z'] => 3,
+        _ => digits.iter().take_while(|byte| byte.is_ascii_digit()).count(),
+    };
     let (digits, rest) = digits.split_at(n_digits);
     if digits.is_empty() {
         return None;

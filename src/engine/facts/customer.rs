@@ -41,15 +41,58 @@ pub struct History {
 
 /// A series while its customer is open.
 #[derive(Debug, Default)]
-pub struct Slot {
-    pub series: Series,
-    /// Where its bytes stand in the block it was read from; empty: no event yet.
+struct Slot {
+    series: Series,
+    /// Where its bytes stand in the block it was read from. Of no meaning without an event then.
     raw: Range<usize>,
-    /// `series` holds what `raw` says, or something newer.
-    is_open: bool,
-    is_changed: bool,
     /// Where its length stands, right before its bytes.
     start: usize,
+}
+
+/// A set of series.
+#[derive(Debug, Default)]
+struct SeriesSet(Vec<u64>);
+
+impl SeriesSet {
+    fn clear(&mut self, n_series: usize) {
+        self.0.clear();
+        self.0.resize(n_series.div_ceil(64), 0);
+    }
+
+    fn contains(&self, index: usize) -> bool {
+        self.0[index / 64] & (1 << (index % 64)) != 0
+    }
+
+    fn set(&mut self, index: usize, is_in: bool) {
+        let bit = 1 << (index % 64);
+        let word = &mut self.0[index / 64];
+        *word = if is_in { *word | bit } else { *word & !bit };
+    }
+
+    /// The first one from an index on.
+    fn next(&self, from: usize) -> Option<usize> {
+        let mut word = from / 64;
+        let mut bits = self.0.get(word)? >> (from % 64) << (from % 64);
+        while bits == 0 {
+            word += 1;
+            bits = *self.0.get(word)?;
+        }
+        Some(word * 64 + bits.trailing_zeros() as usize)
+    }
+
+    /// As many bytes as hold them, the lowest first.
+    fn bytes(&self, n_series: usize) -> impl Iterator<Item = u8> {
+        self.0.iter().flat_map(|word| word.to_le_bytes()).take(n_series.div_ceil(8))
+    }
+
+    fn read(&mut self, bytes: &[u8]) {
+        self.0.clear();
+        self.0.extend(bytes.chunks(8).map(|chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            u64::from_le_bytes(word)
+        }));
+    }
 }
 
 /// An open customer. One is kept for each shard and filled again and again, so that nothing is allocated.
@@ -70,6 +113,11 @@ pub struct Customer {
     items: Items,
     items_state: State,
     slots: Vec<Slot>,
+    /// Series with events when this was read.
+    present: SeriesSet,
+    /// Those that hold what their bytes say, or something newer.
+    decoded: SeriesSet,
+    changed: SeriesSet,
     /// The block this was read from, and where in it the history and the items are.
     raw: Vec<u8>,
     raw_history: Range<usize>,
@@ -130,6 +178,7 @@ impl Customer {
         self.segments.resize(plan.dimensions.len(), None);
         self.bounds.resize(plan.dimensions.len(), Instant::NEVER);
         self.settings.resize(plan.profile.len(), Setting::default());
+        self.present.clear(plan.series.len());
         self.history_state = State::Changed;
         let History { sequence, since, left } = &mut self.history;
         *sequence = 0;
@@ -147,9 +196,8 @@ impl Customer {
         self.history_state = State::Encoded;
         (self.items_state, self.raw_items) = (State::Encoded, 0..0);
         self.slots.resize_with(plan.series.len(), Slot::default);
-        for slot in &mut self.slots {
-            (slot.raw, slot.is_open, slot.is_changed) = (0..0, false, false);
-        }
+        self.decoded.clear(plan.series.len());
+        self.changed.clear(plan.series.len());
         self.raw.clear();
     }
 
@@ -187,15 +235,16 @@ impl Customer {
             self.raw_items = start..start + n;
             reader.bytes(n);
         }
-        let present = reader.bytes(self.slots.len().div_ceil(8));
-        for (index, slot) in self.slots.iter_mut().enumerate() {
-            if present[index / 8] & (1 << (index % 8)) != 0 {
-                slot.start = block.len() - reader.rest.len();
-                let n = reader.get_short() as usize;
-                let start = block.len() - reader.rest.len();
-                reader.bytes(n);
-                slot.raw = start..start + n;
-            }
+        self.present.read(reader.bytes(self.slots.len().div_ceil(8)));
+        let mut next = self.present.next(0);
+        while let Some(index) = next {
+            let slot = &mut self.slots[index];
+            slot.start = block.len() - reader.rest.len();
+            let n = reader.get_short() as usize;
+            let start = block.len() - reader.rest.len();
+            reader.bytes(n);
+            slot.raw = start..start + n;
+            next = self.present.next(index + 1);
         }
         let n = block.len() - reader.rest.len();
         self.raw.extend_from_slice(&block[..n]);
@@ -268,24 +317,25 @@ impl Customer {
     ) {
         self.open_slot(plan, index, latest);
         let base = self.base();
-        let slot = &mut self.slots[index];
         let layout = Customer::layout(plan, index, base);
-        slot.series.fold(&layout, time, day, entry);
-        slot.is_changed = true;
+        self.slots[index].series.fold(&layout, time, day, entry);
+        self.changed.set(index, true);
     }
 
     fn open_slot(&mut self, plan: &Plan, index: usize, latest: Instant) {
-        let slot = &mut self.slots[index];
-        if slot.is_open {
+        if self.decoded.contains(index) {
             return;
         }
+        self.decoded.set(index, true);
         let layout = Customer::layout(plan, index, self.raw_base);
-        slot.is_open = true;
-        if slot.raw.is_empty() {
+        let slot = &mut self.slots[index];
+        if !self.present.contains(index) {
             slot.series.clear(&layout);
         } else {
             slot.series.decode(&layout, &self.raw[slot.raw.start..]);
-            slot.is_changed |= slot.series.evict(&layout, latest);
+            if slot.series.evict(&layout, latest) {
+                self.changed.set(index, true);
+            }
         }
     }
 
@@ -295,9 +345,9 @@ impl Customer {
         if base != self.raw_base {
             self.history_mut(plan, cooldowns);
             for index in 0..self.slots.len() {
-                if !self.slots[index].raw.is_empty() {
+                if self.present.contains(index) {
                     self.open_slot(plan, index, latest);
-                    self.slots[index].is_changed = true;
+                    self.changed.set(index, true);
                     self.slots[index].series.forget_origin();
                 }
             }
@@ -336,33 +386,33 @@ impl Customer {
     }
 
     fn encode_series(&mut self, plan: &Plan, (latest, base): (Instant, Instant), out: &mut Vec<u8>) {
-        let present = out.len();
-        out.resize(present + self.slots.len().div_ceil(8), 0);
-        // Sections that stay are copied many at once.
-        let mut same = 0..0;
-        for (index, slot) in self.slots.iter_mut().enumerate() {
-            if !slot.is_changed {
-                if slot.raw.is_empty() {
-                    continue;
-                }
-                if same.is_empty() {
-                    same.start = slot.start;
-                }
-                same.end = slot.raw.end;
-            } else {
-                let layout = Customer::layout(plan, index, base);
-                slot.series.evict(&layout, latest);
-                out.extend_from_slice(&self.raw[std::mem::take(&mut same)]);
-                if slot.series.totals.count == 0
-                    || slot.series.buckets.is_empty() && plan.series[index].totals == Default::default()
-                {
-                    continue;
-                }
-                behind_length(out, |out| slot.series.encode(&layout, &self.raw[slot.raw.start..], out));
+        let Customer { slots, present, changed, raw, .. } = self;
+        let (bits, end) = (out.len(), raw.len().saturating_sub(PADDING));
+        out.extend(present.bytes(slots.len()));
+        let start_from = |slots: &[Slot], index| present.next(index).map_or(end, |index| slots[index].start);
+        // What stays between those that changed is copied in one piece.
+        let mut copied = start_from(slots, 0);
+        let mut next = changed.next(0);
+        while let Some(index) = next {
+            next = changed.next(index + 1);
+            let is_present = present.contains(index);
+            let start = start_from(slots, index);
+            out.extend_from_slice(&raw[copied..start]);
+            copied = if is_present { slots[index].raw.end } else { start };
+            let layout = Customer::layout(plan, index, base);
+            let Slot { series, raw: own, .. } = &mut slots[index];
+            series.evict(&layout, latest);
+            let bit = 1 << (index % 8);
+            if series.totals.count == 0 || series.buckets.is_empty() && plan.series[index].totals == Default::default()
+            {
+                out[bits + index / 8] &= !bit;
+                continue;
             }
-            out[present + index / 8] |= 1 << (index % 8);
+            out[bits + index / 8] |= bit;
+            let from = if is_present { &raw[own.start..] } else { &[] };
+            behind_length(out, |out| series.encode(&layout, from, out));
         }
-        out.extend_from_slice(&self.raw[same]);
+        out.extend_from_slice(&raw[copied..end]);
     }
 
     pub fn standing(&mut self, plan: &Plan, cooldowns: &Cooldowns) -> Standing {

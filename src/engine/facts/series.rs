@@ -194,14 +194,15 @@ impl Series {
     /// Forgets buckets that no window can see from `latest` on. Says whether there were any.
     pub fn evict(&mut self, layout: &Layout, latest: Instant) -> bool {
         let horizon = latest - layout.plan.longest_window;
-        let n = self.buckets.partition_point(|bucket| bucket.time <= horizon);
-        if n > 0 {
-            self.buckets.drain(..n);
-            self.values.iter_mut().for_each(|field| field.remove_oldest(n));
-            self.origin.n_evicted += n;
-            self.origin.n_same = self.origin.n_same.saturating_sub(n);
+        if self.buckets.first().is_none_or(|oldest| oldest.time > horizon) {
+            return false;
         }
-        n > 0
+        let n = self.buckets.partition_point(|bucket| bucket.time <= horizon);
+        self.buckets.drain(..n);
+        self.values.iter_mut().for_each(|field| field.remove_oldest(n));
+        self.origin.n_evicted += n;
+        self.origin.n_same = self.origin.n_same.saturating_sub(n);
+        true
     }
 }
 
@@ -312,27 +313,51 @@ impl Series {
         }
         let n = reader.get_short() as usize;
         let n_cells = n.saturating_sub(EXACT_BUCKETS_MAX);
-        let Series { buckets, values, origin, .. } = self;
-        let mut previous = if n_cells > 0 { 0 } else { base };
+        if n_cells == 0 {
+            return self.decode_exact(layout, n, base, reader, bytes.len());
+        }
+        let mut previous = 0;
         for index in 0..n {
-            if n_cells > 0 && index == n_cells {
+            if index == n_cells {
                 previous = base;
             }
-            origin.starts.push((bytes.len() - reader.rest.len()) as u32);
             let (step, mut bucket) = decode_bucket(layout, &mut reader);
             previous += step;
             bucket.time = Instant(if index < n_cells { previous } else { previous * layout.resolution.0 });
-            buckets.push(bucket);
-            for field in values.iter_mut() {
+            self.buckets.push(bucket);
+            for field in &mut self.values {
                 decode_values(field, bucket.count, &mut reader);
             }
         }
-        if n_cells > 0 {
-            origin.starts.clear();
+    }
+
+    /// Buckets without cells, as nearly all series have them; they may be copied as they are.
+    fn decode_exact(&mut self, layout: &Layout, n: usize, base: i64, mut reader: Reader, n_bytes: usize) {
+        let Series { buckets, values, origin, .. } = self;
+        let mut previous = base;
+        origin.starts.resize(n + 1, 0);
+        if layout.has_amount() || !values.is_empty() {
+            for start in &mut origin.starts[..n] {
+                *start = (n_bytes - reader.rest.len()) as u32;
+                let (step, mut bucket) = decode_bucket(layout, &mut reader);
+                previous += step;
+                bucket.time = Instant(previous * layout.resolution.0);
+                buckets.push(bucket);
+                for field in values.iter_mut() {
+                    decode_values(field, bucket.count, &mut reader);
+                }
+            }
         } else {
-            origin.starts.push((bytes.len() - reader.rest.len()) as u32);
-            origin.n_same = n;
+            buckets.extend(origin.starts[..n].iter_mut().map(|start| {
+                *start = (n_bytes - reader.rest.len()) as u32;
+                let head = reader.get();
+                previous += (head >> 1) as i64;
+                let count = if head & MANY != 0 { reader.get_short() as i64 } else { 1 };
+                Bucket { time: Instant(previous * layout.resolution.0), count, ..Bucket::default() }
+            }));
         }
+        origin.starts[n] = (n_bytes - reader.rest.len()) as u32;
+        origin.n_same = n;
     }
 
     fn encode_totals(&self, layout: &Layout, out: &mut Vec<u8>) {

@@ -14,7 +14,7 @@ const MAX_DEPTH: u32 = 128;
 /// How many bytes are looked at together.
 const BLOCK: usize = 64;
 
-/// Where a walk stands. What is not inlined is told `text` and `at` instead, so that all of it can stay in registers.
+/// Where a walk stands. What is not inlined works on a copy and says where it ended, so that a walk stays in registers.
 #[derive(Clone, Copy)]
 pub(super) struct Scanner<'a> {
     text: &'a str,
@@ -36,7 +36,7 @@ pub(super) enum Name<'a, T> {
 }
 
 impl<'a> Scanner<'a> {
-    /// At the first byte from `at` on that is no space.
+    /// A walk from the first byte from `at` on that is no space.
     #[inline(always)]
     pub fn new(text: &'a str, at: usize) -> Scanner<'a> {
         let mut scanner = Scanner { text, at, block: at, ends: ends_from(text.as_bytes(), at) };
@@ -130,19 +130,24 @@ impl<'a> Scanner<'a> {
     #[inline(always)]
     pub fn value(&mut self) -> Option<Slot<'a>> {
         match self.byte() {
+            b'"' => self.string_value(),
             b'{' => self.up_to(nested_end(self.text, self.at)?).map(Slot::Object),
             b'[' => self.up_to(nested_end(self.text, self.at)?).map(Slot::List),
-            _ => self.scalar(),
+            first => self.number_or_word(first),
         }
     }
 
     #[inline(always)]
-    fn scalar(&mut self) -> Option<Slot<'a>> {
-        match self.byte() {
-            b'"' => match self.string()? {
-                (start, true) => self.text.get(start..self.at).map(Slot::Escaped),
-                (start, false) => self.text.get(start + 1..self.at - 1).map(Slot::Text),
-            },
+    fn string_value(&mut self) -> Option<Slot<'a>> {
+        match self.string()? {
+            (start, true) => self.text.get(start..)?.get(..self.at - start).map(Slot::Escaped),
+            (start, false) => self.text.get(start + 1..)?.get(..self.at - start - 2).map(Slot::Text),
+        }
+    }
+
+    #[inline(always)]
+    fn number_or_word(&mut self, first: u8) -> Option<Slot<'a>> {
+        match first {
             b'-' | b'0'..=b'9' => self.up_to(number_end(self.text.as_bytes(), self.at)?).map(Slot::Number),
             b't' => self.word("true").map(|()| Slot::True),
             b'f' => self.word("false").map(|()| Slot::False),
@@ -154,15 +159,21 @@ impl<'a> Scanner<'a> {
     /// Moves to `end`; what was passed.
     #[inline(always)]
     fn up_to(&mut self, end: usize) -> Option<&'a str> {
-        let text = self.text.get(self.at..end);
+        let text = self.text.get(self.at..)?.get(..end - self.at);
         self.at = end;
         text
     }
 
-    /// A member's name, which begins here, and the colon and space after it.
+    /// A member's name, and the colon and space after it.
     #[inline(always)]
     fn key<T: Copy>(&mut self, known: &Names<T>) -> Option<Name<'a, T>> {
-        let quoted = self.text.as_bytes().get(self.at..)?.first_chunk();
+        let word = word_from(self.text.as_bytes(), self.at);
+        if let Some(meaning) = word.and_then(|word| known.find_quoted(word)) {
+            // Where the name ends is known by now, but is known sooner this way.
+            self.at = self.plain_end(self.at + 1) + 2;
+            self.space();
+            return Some(Name::Known(meaning));
+        }
         let (start, has_escapes) = self.string()?;
         let end = self.at;
         let is_compact = self.byte() == b':';
@@ -174,11 +185,8 @@ impl<'a> Scanner<'a> {
         if has_escapes {
             return Some(Name::Escaped(self.text.get(start..end)?));
         }
-        if let Some(meaning) = quoted.and_then(|bytes| known.find_quoted(bytes)) {
-            return Some(Name::Known(meaning));
-        }
         let name = self.text.get(start + 1..end - 1)?;
-        let found = if is_compact && quoted.is_some() { known.find_other(name) } else { known.find(name) };
+        let found = if is_compact && word.is_some() { known.find_other(name) } else { known.find(name) };
         Some(found.map_or(Name::Unknown(name), Name::Known))
     }
 
@@ -255,17 +263,34 @@ impl<'a> Scanner<'a> {
 
 /// Of the block at `at`, a bit for each byte that is a quote, a backslash or a control character. After the end of a
 /// message there are only such.
+// Near the end the message's last block is looked at, not a copy of what is left: a copy would have to be waited for.
 #[inline(never)]
 fn ends_from(bytes: &[u8], at: usize) -> u64 {
     let rest = bytes.get(at..).unwrap_or_default();
-    match rest.first_chunk() {
-        Some(block) => ends_in(block),
-        None => {
+    if let Some(block) = rest.first_chunk() {
+        return ends_in(block);
+    }
+    let past_end = u64::MAX << rest.len();
+    match bytes.last_chunk() {
+        Some(block) if !rest.is_empty() => ends_in(block) >> (BLOCK - rest.len()) | past_end,
+        _ => {
             let mut block = [0; BLOCK];
             block[..rest.len()].copy_from_slice(rest);
             ends_in(&block)
         }
     }
+}
+
+/// The sixteen bytes at `at` as a number, the first one lowest; zeros after the end of a message. `None`: the message
+/// has fewer.
+#[inline(always)]
+fn word_from(bytes: &[u8], at: usize) -> Option<u128> {
+    let rest = bytes.get(at..)?;
+    if let Some(word) = rest.first_chunk() {
+        return Some(u128::from_le_bytes(*word));
+    }
+    let last = bytes.last_chunk().filter(|_| !rest.is_empty())?;
+    Some(u128::from_le_bytes(*last) >> (8 * (size_of::<u128>() - rest.len())))
 }
 
 #[inline(always)]
@@ -304,8 +329,10 @@ fn nested_end(text: &str, at: usize) -> Option<usize> {
                 }
                 continue;
             }
+        } else if opened == b'"' {
+            scanner.string()?;
         } else {
-            scanner.scalar()?;
+            scanner.number_or_word(opened)?;
         }
         while scanner.space() == if objects & 1 == 1 { b'}' } else { b']' } {
             scanner.at += 1;

@@ -3,6 +3,18 @@
 
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 
+/// The two hex digits of every byte.
+const HEX: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
+
 /// Hashes of 128 bits: two of 64, differently seeded from the namespace.
 #[derive(Debug, Clone)]
 pub(super) struct ChangeIds {
@@ -26,8 +38,8 @@ impl ChangeIds {
             key[..8].copy_from_slice(&rapidhash_v3_seeded(customer.as_bytes(), secrets).to_le_bytes());
             key[8..].copy_from_slice(&sequence.to_le_bytes());
             let hash = rapidhash_v3_seeded(&key, secrets);
-            for (index, digit) in digits.iter_mut().enumerate() {
-                *digit = b"0123456789abcdef"[(hash >> (60 - 4 * index) & 15) as usize];
+            for (byte, pair) in hash.to_be_bytes().into_iter().zip(digits.as_chunks_mut().0) {
+                *pair = HEX[usize::from(byte)];
             }
         }
         id

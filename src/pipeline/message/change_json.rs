@@ -29,9 +29,15 @@ impl Messages {
         out.extend_from_slice(b",\"from_since\":");
         append_time(change.from_since, out);
         out.extend_from_slice(b",\"effective_at\":");
+        let start = out.len();
         append_time(Some(change.effective_at), out);
+        let end = out.len();
         out.extend_from_slice(b",\"published_at\":");
-        append_time(published_at, out);
+        match published_at {
+            // As a replay has it.
+            Some(time) if time == change.effective_at => out.extend_from_within(start..end),
+            time => append_time(time, out),
+        }
         append_cause(change.cause, origin, out);
         self.append_evidence(change, out);
         if let Some(reason) = &change.reason {

@@ -110,13 +110,15 @@ pub(super) fn append_number(number: impl Into<i128>, out: &mut Vec<u8>) {
     if number < 0 {
         out.push(b'-');
     }
-    let (mut rest, start) = (number.unsigned_abs(), out.len());
+    let mut rest = u64::try_from(number.unsigned_abs()).expect("it comes from 64 bits");
+    let mut digits = [0; 20];
+    let mut start = digits.len();
     loop {
-        out.push(b'0' + (rest % 10) as u8);
+        start -= 1;
+        digits[start] = b'0' + (rest % 10) as u8;
         rest /= 10;
         if rest == 0 {
-            break;
+            return out.extend_from_slice(&digits[start..]);
         }
     }
-    out[start..].reverse();
 }

@@ -94,12 +94,15 @@ fn decode_lines<'a>(decoder: &Decoder, n_shards: u32, bytes: &'a [u8]) -> Record
             records.rejects.push(too_long(line, bytes, bytes.len() as u64));
             continue;
         }
-        match decode_line(decoder, bytes) {
-            Ok(event) => {
+        // Where it stays, since moving an event that was just written has to wait.
+        records.events.push((line, Event::default()));
+        let (_, event) = records.events.last_mut().expect("it was just pushed");
+        match decode_line(decoder, bytes, event) {
+            Ok(()) => {
                 records.heads.push(Head::Event { time: event.time, shard: shard_of(&event.customer, n_shards) });
-                records.events.push((line, event));
             }
             Err(reject) => {
+                records.events.pop();
                 records.heads.push(Head::Reject);
                 records.rejects.push(Rejected { line, reject, bytes, n_bytes: None });
             }
@@ -108,9 +111,9 @@ fn decode_lines<'a>(decoder: &Decoder, n_shards: u32, bytes: &'a [u8]) -> Record
     records
 }
 
-/// A record of a file says its own kind, in JSON.
-pub fn decode_line<'a>(decoder: &Decoder, bytes: &'a [u8]) -> Result<Event<'a>, Reject> {
-    decoder.decode(Format::Json, bytes, None)
+/// A record of a file says its own kind, in JSON. The event is one as [`Decoder::decode_into`] takes it.
+pub fn decode_line<'a>(decoder: &Decoder, bytes: &'a [u8], event: &mut Event<'a>) -> Result<(), Reject> {
+    decoder.decode_into(event, Format::Json, bytes, None)
 }
 
 /// Only the first bytes are kept, whether the line came whole or not.

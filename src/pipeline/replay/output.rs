@@ -10,8 +10,9 @@ use std::thread;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::Error;
-use super::packed::{self, unpack};
+use super::packed::{self, unpack, unpacked};
 use super::spill::Merged;
+use crate::engine::Change;
 use crate::event::Format;
 use crate::pipeline::message::{Messages, Origin};
 use crate::rules::Plan;
@@ -30,6 +31,9 @@ struct Block {
 /// Of change ids: the same history replayed again has the same ones.
 const NAMESPACE: &str = "replay";
 
+/// Lines that are written leave their memory to those that come, since fresh memory costs more than filling it.
+type Spare = (Sender<Vec<u8>>, Receiver<Vec<u8>>);
+
 /// A block, and where its lines go.
 type Task = (Block, Sender<Vec<u8>>);
 
@@ -45,14 +49,18 @@ pub fn write(
     let n_waiting = 2 * n_threads.get();
     let (to_encode, tasks) = bounded::<Task>(n_waiting);
     let (to_write, in_order) = bounded(n_waiting);
+    let spare: &Spare = &bounded(n_waiting);
     thread::scope(|scope| {
-        let writer = scope.spawn(move || write_in_order(&in_order, out));
+        let writer = scope.spawn(move || write_in_order(&in_order, &spare.0, out));
         for _ in 0..n_threads.get() {
             let tasks = tasks.clone();
             scope.spawn(move || {
-                for (block, lines) in tasks {
+                let mut change = unpacked();
+                for (block, to_writer) in tasks {
+                    let mut lines = spare.1.try_recv().unwrap_or_default();
+                    encode(messages, files, &block, &mut change, &mut lines);
                     // When the writer is gone, it says why.
-                    lines.send(encode(messages, files, &block)).ok();
+                    to_writer.send(lines).ok();
                 }
             });
         }
@@ -83,30 +91,36 @@ fn deal(mut changes: Merged, to_encode: Sender<Task>, to_write: Sender<Receiver<
     }
 }
 
-fn write_in_order(in_order: &Receiver<Receiver<Vec<u8>>>, out: &mut (dyn Write + Send)) -> io::Result<()> {
+fn write_in_order(
+    in_order: &Receiver<Receiver<Vec<u8>>>,
+    spare: &Sender<Vec<u8>>,
+    out: &mut (dyn Write + Send),
+) -> io::Result<()> {
     // A block whose lines never come was not dealt: the temporary file failed, which the dealer says.
-    for lines in in_order.iter().map_while(|lines| lines.recv().ok()) {
+    for mut lines in in_order.iter().map_while(|lines| lines.recv().ok()) {
         out.write_all(&lines)?;
+        lines.clear();
+        // One too many is given back.
+        spare.try_send(lines).ok();
     }
     out.flush()
 }
 
-fn encode(messages: &Messages, files: &[String], block: &Block) -> Vec<u8> {
-    let mut lines = Vec::with_capacity(block.bytes.len() * 8);
+/// Appends the lines of a block. `change` is each in turn.
+fn encode(messages: &Messages, files: &[String], block: &Block, change: &mut Change, lines: &mut Vec<u8>) {
     let mut start = 0;
     for &(key_end, payload_end) in &block.ends {
         let (key_end, payload_end) = (key_end as usize, payload_end as usize);
-        let (change, origin) = unpack(&block.bytes[start..key_end], &block.bytes[key_end..payload_end]);
+        let origin = unpack(&block.bytes[start..key_end], &block.bytes[key_end..payload_end], change);
         let origin = origin.map_or(Origin::Nothing, |packed::Origin { file, line }| Origin::Line {
             file: &files[file as usize],
             line,
         });
         // There is no wall clock in a replay, and the same files give the same bytes: published when it was true.
-        messages.append_change(&change, origin, Some(change.effective_at), &mut lines);
+        messages.append_change(change, origin, Some(change.effective_at), lines);
         lines.push(b'\n');
         start = payload_end;
     }
-    lines
 }
 
 impl Block {

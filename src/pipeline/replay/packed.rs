@@ -3,6 +3,8 @@
 //! It is no format for the outside: it is read by the process that wrote it. What always holds: keys compare as
 //! (`effective_at`, customer, `sequence`).
 
+use memchr::memchr;
+
 use crate::engine::{Cause, Change, Evidence, Interests, Readings};
 use crate::event::{Amount, Instant, Span};
 use crate::rules::plan::{ComparisonId, DimensionId, SegmentId};
@@ -21,12 +23,13 @@ pub struct Origin {
 /// continuations, and the sequence.
 pub fn pack_key(change: &Change, key: &mut Vec<u8>) {
     key.extend_from_slice(&ordered(change.effective_at));
-    for &byte in change.customer.as_bytes() {
-        key.push(byte);
-        if byte == 0 {
-            key.push(1);
-        }
+    let mut rest = change.customer.as_bytes();
+    while let Some(zero) = memchr(0, rest) {
+        key.extend_from_slice(&rest[..=zero]);
+        key.push(1);
+        rest = &rest[zero + 1..];
     }
+    key.extend_from_slice(rest);
     key.extend_from_slice(&[0, 0]);
     key.extend_from_slice(&change.sequence.to_be_bytes());
 }
@@ -68,48 +71,55 @@ pub fn pack(change: &Change, origin: Option<Origin>, payload: &mut Vec<u8>) {
     }
 }
 
-/// The change and its origin, as they were packed.
-pub fn unpack(key: &[u8], payload: &[u8]) -> (Change, Option<Origin>) {
-    let (effective_at, customer, sequence) = unpack_key(key);
+/// Somewhere to unpack to.
+pub fn unpacked() -> Change {
+    Change {
+        customer: Box::default(),
+        sequence: 0,
+        dimension: DimensionId(0),
+        from: None,
+        to: None,
+        from_since: None,
+        effective_at: Instant::ORIGIN,
+        cause: Cause::Event,
+        evidence: Vec::new(),
+        reason: None,
+        interests: None,
+        standing: Box::default(),
+    }
+}
+
+/// The change as it was packed, into `change`; returns its origin.
+pub fn unpack(key: &[u8], payload: &[u8], change: &mut Change) -> Option<Origin> {
+    (change.effective_at, change.customer, change.sequence) = unpack_key(key);
     let mut bytes = Bytes(payload);
-    let dimension = DimensionId(bytes.byte());
-    let cause = CAUSES[usize::from(bytes.byte())];
-    let (from, to) = (bytes.segment(), bytes.segment());
-    let from_since = bytes.number().checked_sub(1).map(|since| Instant(since as i64));
-    let evidence = (0..bytes.number()).map(|_| bytes.evidence()).collect();
-    let reason = (bytes.byte() == 1).then(|| bytes.text());
-    let interests = (bytes.byte() == 1).then(|| Box::new(bytes.interests()));
-    let standing = (0..bytes.number()).map(|_| bytes.segment()).collect();
-    let origin = bytes.number().checked_sub(1).map(|file| Origin { file: file as u32, line: bytes.number() });
-    let change = Change {
-        customer,
-        sequence,
-        dimension,
-        from,
-        to,
-        from_since,
-        effective_at,
-        cause,
-        evidence,
-        reason,
-        interests,
-        standing,
-    };
-    (change, origin)
+    change.dimension = DimensionId(bytes.byte());
+    change.cause = CAUSES[usize::from(bytes.byte())];
+    (change.from, change.to) = (bytes.segment(), bytes.segment());
+    change.from_since = bytes.number().checked_sub(1).map(|since| Instant(since as i64));
+    change.evidence.clear();
+    change.evidence.extend((0..bytes.number()).map(|_| bytes.evidence()));
+    change.reason = (bytes.byte() == 1).then(|| bytes.text());
+    change.interests = (bytes.byte() == 1).then(|| Box::new(bytes.interests()));
+    let n_dimensions = bytes.number() as usize;
+    if change.standing.len() != n_dimensions {
+        change.standing = vec![None; n_dimensions].into();
+    }
+    change.standing.iter_mut().for_each(|segment| *segment = bytes.segment());
+    bytes.number().checked_sub(1).map(|file| Origin { file: file as u32, line: bytes.number() })
 }
 
 fn unpack_key(key: &[u8]) -> (Instant, Box<str>, u64) {
     let (instant, rest) = key.split_at(8);
     let (customer, sequence) = rest.split_at(rest.len() - 8);
     let eight = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().expect("split at eight bytes"));
-    let mut plain = Vec::with_capacity(customer.len());
-    let mut escaped = customer[..customer.len() - 2].iter();
-    while let Some(&byte) = escaped.next() {
-        plain.push(byte);
-        if byte == 0 {
-            escaped.next();
-        }
+    let mut escaped = &customer[..customer.len() - 2];
+    let mut plain = Vec::with_capacity(escaped.len());
+    while let Some(zero) = memchr(0, escaped) {
+        plain.extend_from_slice(&escaped[..=zero]);
+        escaped = &escaped[zero + 2..];
     }
+    plain.extend_from_slice(escaped);
     let customer = String::from_utf8(plain).expect("it was a text when it was packed");
     (Instant((eight(instant) ^ 1 << 63) as i64), customer.into(), eight(sequence))
 }
@@ -349,10 +359,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_packed_comes_back(change in any_change(), origin in any_origin()) {
+        fn what_is_packed_comes_back(before in any_change(), change in any_change(), origin in any_origin()) {
             let mut payload = Vec::new();
             pack(&change, origin, &mut payload);
-            prop_assert_eq!(unpack(&key(&change), &payload), (change, origin));
+            // Whatever was unpacked before.
+            let mut found = before;
+            prop_assert_eq!(unpack(&key(&change), &payload, &mut found), origin);
+            prop_assert_eq!(found, change);
         }
 
         #[test]

@@ -9,7 +9,7 @@ use super::chunk::{Chunk, Chunks, lines};
 use super::decode::decode_line;
 use super::packed::ordered;
 use super::spill::{Merged, Sorter};
-use crate::event::Decoder;
+use crate::event::{Decoder, Event};
 
 /// The sorted lines of one file, in chunks.
 pub struct SortedChunks {
@@ -36,7 +36,9 @@ impl SortedChunks {
                     for line in lines(bytes) {
                         n_lines += 1;
                         if !line.is_empty() {
-                            let time = decode_line(decoder, line).map_or([0; 8], |event| ordered(event.time));
+                            let mut event = Event::default();
+                            let decoded = decode_line(decoder, line, &mut event);
+                            let time = decoded.map_or([0; 8], |()| ordered(event.time));
                             pack(n_lines, 0, line, &mut payload);
                             sorter.push(&time, &payload)?;
                         }

@@ -132,12 +132,12 @@ impl<S: Sink> Worker<S> {
     }
 
     fn apply(&mut self, job: &Job, changes: &mut Vec<Change>) -> io::Result<()> {
-        let mut located = Vec::with_capacity(LOOKAHEAD);
+        let (mut wanted, mut located) = (Vec::with_capacity(LOOKAHEAD), Vec::with_capacity(LOOKAHEAD));
         for entries in job.entries.chunks(LOOKAHEAD) {
-            located.clear();
-            let wanted = entries.iter().filter(|entry| self.sink.wants(&job.event(entry).1));
-            located.extend(wanted.map(|entry| (*entry, self.shard.locate(&job.event(entry).1))));
-            for (entry, located) in &located {
+            wanted.clear();
+            wanted.extend(entries.iter().filter(|entry| self.sink.wants(&job.event(entry).1)));
+            self.shard.locate(wanted.iter().map(|entry| &job.event(entry).1), &mut located);
+            for (entry, located) in wanted.iter().zip(&located) {
                 self.apply_one(job, entry, *located, changes)?;
             }
         }

@@ -51,6 +51,10 @@ fn the_terminal_view() {
 fn plain_words() {
     check(&["13047", "-c", RULES, YEAR, "--plain", "--history"], expect_file!["explain/plain.txt"]);
     check(&["18283", "-c", RULES, YEAR, "--plain", "--at", "1300000000000"], expect_file!["explain/plain-early.txt"]);
+    let of_one = ["13047", "-c", RULES, YEAR, "--plain", "--history", "--dimension", "spend"];
+    check(&of_one, expect_file!["explain/plain-spend.txt"]);
+    let misspelt = ["13047", "-c", RULES, YEAR, "--dimension", "spend,activty"];
+    check(&misspelt, expect_file!["explain/no-dimension.txt"]);
     check(&["13047", "-c", RULES, YEAR, "--plain", "--json"], expect_file!["explain/plain-and-json.txt"]);
 }
 

@@ -208,7 +208,7 @@ fn sums_of_several() {
     expect_file!["sentences/sums.txt"].assert_eq(&sentences(&conditions, &[BUSY, QUIET]));
 }
 
-const FILTERS: [(&str, &str); 57] = [
+const FILTERS: [(&str, &str); 60] = [
     ("purchase", r#"category == "garden""#),
     ("purchase", r#"category != "garden""#),
     ("purchase", r#"!(category == "garden")"#),
@@ -257,6 +257,9 @@ const FILTERS: [(&str, &str); 57] = [
     ("purchase", r#"true"#),
     ("search", r#"query == "Garden Hose""#),
     ("search", r#"query.contains("hose")"#),
+    ("search", r#"query.contains("hose") || query.contains("plant") || query.contains("b, c")"#),
+    ("search", r#"query.contains("hose") || query.startsWith("plant")"#),
+    ("purchase", r#"discount > 0 || coupon != """#),
     ("search", r#"!query.startsWith("a")"#),
     ("search", r#"query in ["a", "b, c"]"#),
     ("feedback", r#"rating >= 4"#),

@@ -13,6 +13,7 @@ mod check;
 mod cost;
 mod demo;
 pub mod diagnostics;
+mod dimension;
 pub mod exit;
 mod explain;
 mod fault;

@@ -14,7 +14,7 @@ use std::sync::atomic::AtomicU64;
 use super::exit::Exit;
 use super::number::number;
 use super::paint::Paint;
-use super::{output, terminal};
+use super::{dimension, output, terminal};
 use crate::event::{Instant, Span};
 use crate::pipeline::explain::{self, Report};
 use crate::pipeline::replay::{self, Error, Followed, Options, source};
@@ -26,7 +26,7 @@ const HELP: &str = "\
 Examples:
   dormouse explain c-7 -c segments.toml events.jsonl
   dormouse explain c-7 -c segments.toml orders.jsonl.zst clicks.jsonl.gz --at 2026-12-24T18:00:00Z --history
-  dormouse explain c-7 -c segments.toml events.jsonl --plain
+  dormouse explain c-7 -c segments.toml events.jsonl --plain --dimension behaviour,spend
   dormouse explain c-7 --url http://127.0.0.1:8080
 
 Files are read as by `dormouse replay`, and the answer is as of the latest event in them, or of --at. With --url a running instance is asked: the one that has the customer's shard.
@@ -61,6 +61,9 @@ pub struct Args {
     /// Show all changes so far too, with what decided them
     #[arg(long, conflicts_with = "url")]
     history: bool,
+    /// Only these dimensions, separated by commas
+    #[arg(long = "dimension", value_name = "NAME", value_delimiter = ',')]
+    dimensions: Vec<String>,
     /// The answer in plain words, for people who do not read rules
     #[arg(long, conflicts_with = "json")]
     plain: bool,
@@ -80,6 +83,10 @@ pub fn run(args: Args) -> Exit {
     // Here they are always asked for.
     plan.reasons = true;
     let plan = Arc::new(plan);
+    if let Err(unknown) = dimension::check(&args.dimensions, plan.dimensions.iter().map(|known| &*known.name)) {
+        eprintln!("error: {unknown}");
+        return Exit::Usage;
+    }
     match replay::follow(&plan, &args.options(), &args.customer) {
         Ok(followed) => args.answer(&plan, followed),
         Err(error) => world(&error),
@@ -107,7 +114,14 @@ impl Args {
     /// A running instance, which clap has seen to be named when there is no file.
     fn ask(&self) -> Exit {
         match ask::explanation(self.url.as_deref().unwrap_or_default(), &self.customer) {
-            Ok(report) => output::write(&self.shown(&report), Exit::Fine),
+            Ok(report) => {
+                let known = report.dimensions.iter().map(|known| &*known.dimension);
+                if let Err(unknown) = dimension::check(&self.dimensions, known) {
+                    eprintln!("error: {unknown}");
+                    return Exit::Usage;
+                }
+                output::write(&self.shown(report), Exit::Fine)
+            }
             Err(failure) => {
                 eprintln!("error: {failure}");
                 if matches!(failure, ask::Failure::Nobody(_)) { Exit::Findings } else { Exit::World }
@@ -129,10 +143,16 @@ impl Args {
             };
             report.history = Some(followed.changes.iter().map(entry).collect());
         }
-        output::write(&self.shown(&report), Exit::Fine)
+        output::write(&self.shown(report), Exit::Fine)
     }
 
-    fn shown(&self, report: &Report) -> String {
+    fn shown(&self, mut report: Report) -> String {
+        let is_asked = |name: &String| self.dimensions.is_empty() || self.dimensions.contains(name);
+        report.dimensions.retain(|dimension| is_asked(&dimension.dimension));
+        if let Some(history) = &mut report.history {
+            history.retain(|change| is_asked(&change.dimension));
+        }
+        let report = &report;
         if self.json {
             let text = serde_json::to_string_pretty(report).expect("a report is texts and numbers");
             return text + "\n";

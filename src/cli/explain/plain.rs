@@ -53,12 +53,17 @@ fn reasons(dimension: &Dimension, moments: &Moments) -> Vec<String> {
     }
     let current = dimension.segments.iter().position(|segment| segment.is_current);
     let n_earlier = current.unwrap_or(dimension.segments.len());
-    sentences.extend(dimension.segments[..n_earlier].iter().map(|segment| why_not(segment, moments)));
+    sentences.extend(why_not(dimension, &dimension.segments[..n_earlier], moments));
     sentences.push(match (&dimension.next, &dimension.no_change_until) {
         (Some(next), _) => {
             let to = next.label.as_ref().or(next.to.as_ref());
-            let to = to.map_or_else(|| "Leaves every segment".to_owned(), |to| format!("Becomes {to}"));
-            format!("{to} on {} if nothing happens: {}", moments.long(&next.at), next.reason)
+            let from = dimension.label.as_ref().or(dimension.segment.as_ref());
+            let to = match (to, from) {
+                (Some(to), _) => format!("Becomes {to}"),
+                (None, Some(from)) => format!("Leaves {from}"),
+                (None, None) => "Changes".to_owned(),
+            };
+            format!("{to} on {}, if nothing happens: {}", moments.long(&next.at), next.reason)
         }
         (None, Some(until)) => format!("Does not change before {} by time alone", moments.long(until)),
         (None, None) => "Never changes by time alone".to_owned(),
@@ -80,26 +85,52 @@ fn offers(interests: &Interests) -> Vec<String> {
     if offers.is_empty() { vec!["Nothing is known of their interests".to_owned()] } else { offers }
 }
 
-fn why_not(segment: &Segment, moments: &Moments) -> String {
-    let name = segment.label.as_ref().unwrap_or(&segment.segment);
+/// Segments that the customer is not in, those for the same reason together.
+fn why_not(dimension: &Dimension, segments: &[Segment], moments: &Moments) -> Vec<String> {
+    let mut reasons: Vec<(Vec<&str>, String)> = Vec::new();
+    // Only `min_stay` elsewhere keeps the customer from those that hold.
+    for segment in segments.iter().filter(|segment| !segment.holds) {
+        let obstacles = obstacles(dimension, segment, moments);
+        match reasons.iter_mut().find(|(_, known)| *known == obstacles) {
+            Some((names, _)) => names.push(shown(segment)),
+            None => reasons.push((vec![shown(segment)], obstacles)),
+        }
+    }
+    let would_be = segments.iter().filter(|segment| segment.holds);
+    let would_be = would_be.map(|segment| format!("Would be {}: {}", shown(segment), segment.reason));
+    let not = reasons.into_iter().map(|(names, obstacles)| format!("Not {}: {obstacles}", listed(&names, "or")));
+    would_be.chain(not).collect()
+}
+
+fn shown(segment: &Segment) -> &str {
+    segment.label.as_ref().unwrap_or(&segment.segment)
+}
+
+/// `A, B or C`.
+fn listed(names: &[&str], last: &str) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., end] => format!("{} {last} {end}", first.join(", ")),
+    }
+}
+
+/// What keeps the customer out of a segment.
+fn obstacles(dimension: &Dimension, segment: &Segment, moments: &Moments) -> String {
     let mut obstacles = Vec::new();
+    if !segment.when.holds {
+        obstacles.push(segment.reason.clone());
+    }
     if let Some(only_from) = &segment.only_from {
-        let names: Vec<&str> =
-            only_from.iter().map(|name| if name.is_empty() { "no segment" } else { name.as_str() }).collect();
-        let names = if names.is_empty() { "nowhere".to_owned() } else { names.join(" or ") };
+        let label = |name: &String| dimension.segments.iter().find(|known| known.segment == *name).map(shown);
+        let names: Vec<&str> = only_from.iter().map(|name| label(name).unwrap_or("no segment")).collect();
+        let names = if names.is_empty() { "nowhere".to_owned() } else { listed(&names, "or") };
         obstacles.push(format!("it is entered only from {names}"));
     }
     if let Some(until) = &segment.cooldown_until {
         obstacles.push(format!("it is not entered again before {}", moments.long(until)));
     }
-    if segment.holds {
-        // Only `min_stay` elsewhere keeps the customer from it.
-        return format!("Would be {name}: {}", segment.reason);
-    }
-    if !segment.when.holds {
-        obstacles.insert(0, segment.reason.clone());
-    }
-    format!("Not {name}: {}", obstacles.join("; "))
+    obstacles.join("; ")
 }
 
 fn past(report: &Report, change: &PastChange, moments: &Moments) -> String {

@@ -92,9 +92,9 @@ impl View<'_> {
     }
 
     fn current(&mut self, dimension: &Dimension, segment: &Segment) {
-        self.condition("when", &segment.when);
+        self.condition("when", &segment.when, &segment.when.comparisons.iter().collect::<Vec<_>>());
         if let Some(stay) = &segment.stay {
-            self.condition("stay", stay);
+            self.condition("stay", stay, &stay.comparisons.iter().collect::<Vec<_>>());
         }
         if let Some(until) = &dimension.min_stay_until {
             let until = self.moments.shown(until);
@@ -103,7 +103,10 @@ impl View<'_> {
     }
 
     fn other(&mut self, segment: &Segment) {
-        self.condition(&format!("{NOT}{}", segment.segment), &segment.when);
+        // What would have to be otherwise; the rest is in the document.
+        let decisive: Vec<&Comparison> =
+            segment.when.comparisons.iter().filter(|comparison| comparison.decides).collect();
+        self.condition(&format!("{NOT}{}", segment.segment), &segment.when, &decisive);
         if let Some(only_from) = &segment.only_from {
             let names: Vec<&str> =
                 only_from.iter().map(|name| if name.is_empty() { "none" } else { name.as_str() }).collect();
@@ -116,20 +119,23 @@ impl View<'_> {
         }
     }
 
-    /// A row for each comparison; a condition without any is a constant.
-    fn condition(&mut self, name: &str, condition: &Condition) {
-        if condition.comparisons.is_empty() {
+    /// A row for each of the comparisons; a condition without any is a constant.
+    fn condition(&mut self, name: &str, condition: &Condition, comparisons: &[&Comparison]) {
+        if comparisons.is_empty() {
             return self.row(name, &condition.condition);
         }
-        let widths = condition.comparisons.iter().map(|comparison| comparison.condition.chars().count());
-        let width = widths.max().unwrap_or(0).min(ALIGNED_WIDTH_MAX);
-        let rows = condition.comparisons.iter().map(|comparison| self.comparison(comparison, width));
+        let widths = comparisons.iter().map(|comparison| comparison.condition.chars().count());
+        let width = widths.filter(|width| *width <= ALIGNED_WIDTH_MAX).max().unwrap_or(0);
+        let rows = comparisons.iter().map(|comparison| self.comparison(comparison, width));
         let mut name = name;
         for row in rows.collect::<Vec<_>>() {
             self.row(name, row);
             name = "";
         }
-        // With nothing but `&&` the marks say it all.
+        // With nothing but `&&` the marks say it all, and so does what is missing.
+        if comparisons.len() < condition.comparisons.len() {
+            return;
+        }
         let plain: Vec<&str> = condition.comparisons.iter().map(|comparison| &*comparison.condition).collect();
         if condition.condition != plain.join(" && ") {
             let outcome = if condition.holds { "holds" } else { "does not hold" };

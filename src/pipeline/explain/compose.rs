@@ -6,7 +6,7 @@ use super::report::{
 };
 use crate::engine::{self, Change, Explanation, Finding, Next, Outlook, Place, Standing};
 use crate::event::Instant;
-use crate::rules::plan::{self, DimensionId, Plan, SegmentId};
+use crate::rules::plan::{self, ComparisonId, DimensionId, Linear, Plan, SegmentId, Test};
 use crate::rules::reading::{self, Reading};
 use crate::rules::shown;
 use crate::rules::words::Words;
@@ -177,9 +177,7 @@ fn reason(words: &Words, declared: &plan::Segment, assessed: &engine::Assessment
         (Some(stay), Some(found)) if !assessed.when.verdict.holds => (stay, found),
         _ => (&declared.when, &assessed.when),
     };
-    let holds = |id| found.readings.iter().any(|reading| reading.comparison == id && reading.verdict.holds);
-    let mut ids = Vec::new();
-    reading::supports(condition, &holds, &mut ids);
+    let ids = supports(condition, found);
     let readings = found.readings.iter().filter(|reading| ids.contains(&reading.comparison));
     match (ids.is_empty(), found.verdict.holds) {
         (true, true) => "Applies to everyone".to_owned(),
@@ -189,19 +187,43 @@ fn reason(words: &Words, declared: &plan::Segment, assessed: &engine::Assessment
     }
 }
 
-fn condition(words: &Words, condition: &plan::Condition, found: &Finding) -> Condition {
-    Condition {
-        condition: shown::condition(words.plan, condition),
-        holds: found.verdict.holds,
-        comparisons: found.readings.iter().map(|reading| comparison(words, reading)).collect(),
+/// One feature as it is, or no feature.
+fn is_plain(side: &Linear, scale: i128) -> bool {
+    match &side.terms[..] {
+        [] => true,
+        [(coefficient, _)] => *coefficient == scale && side.constant == 0,
+        _ => false,
     }
 }
 
-fn comparison(words: &Words, reading: &Reading) -> Comparison {
+/// The comparisons that an outcome rests on.
+fn supports(condition: &plan::Condition, found: &Finding) -> Vec<ComparisonId> {
+    let holds = |id| found.readings.iter().any(|reading| reading.comparison == id && reading.verdict.holds);
+    let mut ids = Vec::new();
+    reading::supports(condition, &holds, &mut ids);
+    ids
+}
+
+fn condition(words: &Words, condition: &plan::Condition, found: &Finding) -> Condition {
+    let ids = supports(condition, found);
+    Condition {
+        condition: shown::condition(words.plan, condition),
+        holds: found.verdict.holds,
+        comparisons: found.readings.iter().map(|reading| comparison(words, reading, &ids)).collect(),
+    }
+}
+
+fn comparison(words: &Words, reading: &Reading, supports: &[ComparisonId]) -> Comparison {
     let plan = words.plan;
-    let features = match &reading.features[..] {
-        [] | [_] => &[],
-        several => several,
+    // Where a side is a feature and nothing else, the value says it all.
+    let features = match &plan.comparison(reading.comparison).test {
+        Test::Linear { left, right, scale, .. } => {
+            let (of_left, of_right) = reading.features.split_at(left.terms.len());
+            let sides = [(left, of_left), (right, of_right)].into_iter();
+            sides.filter(|(side, _)| !is_plain(side, *scale)).flat_map(|(_, features)| features).collect()
+        }
+        Test::LinearIn { left, scale, .. } if !is_plain(left, *scale) => reading.features.iter().collect(),
+        _ => Vec::new(),
     };
     let feature = |(id, value): &(plan::FeatureId, _)| FeatureValue {
         feature: shown::feature(plan, *id),
@@ -211,11 +233,12 @@ fn comparison(words: &Words, reading: &Reading) -> Comparison {
         condition: plan.comparison(reading.comparison).text.to_string(),
         value: reading.value(plan),
         holds: reading.verdict.holds,
+        decides: supports.contains(&reading.comparison),
         text: words.sentence([reading]),
         until: moment(reading.verdict.until),
         needs: reading
             .bound(plan)
             .map(|(relation, bound)| Needs { relation: relation.to_string(), bound: bound.to_string() }),
-        features: features.iter().map(feature).collect(),
+        features: features.into_iter().map(feature).collect(),
     }
 }

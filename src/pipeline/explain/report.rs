@@ -134,6 +134,9 @@ pub struct Comparison {
     /// Of the side that has features; of both when both have.
     pub value: String,
     pub holds: bool,
+    /// The condition's outcome rests on it: were it otherwise, so might the condition be.
+    #[serde(default)]
+    pub decides: bool,
     /// What was found, in plain words.
     pub text: String,
     /// Until when that is certain without an event; `null`: for ever.
@@ -141,7 +144,7 @@ pub struct Comparison {
     /// What the value is compared with, when that is a number or a duration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs: Option<Needs>,
-    /// Each feature by itself, when there are several.
+    /// Each feature of a side that is not a feature and nothing else.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<FeatureValue>,
 }

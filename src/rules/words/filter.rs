@@ -27,7 +27,7 @@ impl Words<'_> {
                     false => text::list(&self.within(kind, parts, true), "and"),
                 }
             }
-            Filter::Any(parts) => text::list(&self.within(kind, parts, false), "or"),
+            Filter::Any(parts) => text::list(&without_repeating(self.within(kind, parts, false)), "or"),
         }
     }
 
@@ -200,8 +200,18 @@ fn number_passes(test: &FieldTest, at: Amount) -> bool {
 fn either(parts: &[String]) -> String {
     match parts {
         [one] => one.clone(),
-        _ => format!("either {}", text::list(parts, "or")),
+        _ => format!("either {}", text::list(&without_repeating(parts.to_vec()), "or")),
     }
+}
+
+/// `containing “a”, “b”` for `containing “a”`, `containing “b”`.
+fn without_repeating(mut phrases: Vec<String>) -> Vec<String> {
+    let Some(word) = ["containing ", "with "].into_iter().find(|word| phrases.iter().all(|one| one.starts_with(word)))
+    else {
+        return phrases;
+    };
+    phrases.iter_mut().skip(1).for_each(|phrase| drop(phrase.drain(..word.len())));
+    phrases
 }
 
 /// Two with `both`, more `at once`.

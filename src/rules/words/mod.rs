@@ -12,7 +12,7 @@ mod share;
 mod sum;
 mod text;
 
-use super::plan::{Comparison, DimensionId, Linear, Plan, Relation, Test, TextOperand};
+use super::plan::{Comparison, DimensionId, Feature, Linear, Plan, Relation, Test, TextOperand};
 use super::reading::{Quantity, Reading};
 use crate::event::{AttributeId, Instant};
 use feature::Measured;
@@ -58,9 +58,10 @@ impl<'p> Words<'p> {
             });
             said[known].1.extend(needs(reading));
         }
-        let with_needs = |(phrase, needs): (String, Vec<String>)| match needs.is_empty() {
-            true => phrase,
-            false => format!("{phrase} (needs {})", text::list(&needs, "or")),
+        let with_needs = |(phrase, needs): (String, Vec<String>)| match (needs.is_empty(), phrase.strip_suffix(')')) {
+            (true, _) => phrase,
+            (false, Some(open)) => format!("{open}; needs {})", text::list(&needs, "or")),
+            (false, None) => format!("{phrase} (needs {})", text::list(&needs, "or")),
         };
         let mut phrases: Vec<String> = said.into_iter().map(with_needs).collect();
         let n_more = phrases.len().saturating_sub(PHRASES_MAX);
@@ -68,7 +69,12 @@ impl<'p> Words<'p> {
         if n_more > 0 {
             phrases.push(format!("{n_more} more {}", if n_more == 1 { "condition" } else { "conditions" }));
         }
-        text::capitalised(&text::list(&phrases, "and"))
+        // Phrases that are lists themselves would run together.
+        let is_list = |phrase: &String| phrase.contains(", ") || phrase.contains(" and ") || phrase.contains(" or ");
+        text::capitalised(&match phrases.len() > 1 && phrases.iter().any(is_list) {
+            true => phrases.join("; "),
+            false => text::list(&phrases, "and"),
+        })
     }
 
     /// What a comparison found: `only 2 purchases in the last 90 days`.
@@ -112,11 +118,29 @@ impl<'p> Words<'p> {
         }
     }
 
-    /// What the value would have to be: `at least 3`. `None` where it is not compared with a number or a duration.
+    /// What the value would have to be: `at least 3`, `at least 50 %`. `None` where it is not compared with a number, a
+    /// duration or a whole, and where there is no value.
     pub fn needs(&self, reading: &Reading) -> Option<String> {
-        let (relation, bound) = reading.bound(self.plan)?;
-        let Test::Linear { left, right, .. } = &self.plan.comparison(reading.comparison).test else { return None };
-        let side = if left.terms.is_empty() { right } else { left };
+        let Test::Linear { left, right, relation, .. } = &self.plan.comparison(reading.comparison).test else {
+            return None;
+        };
+        let Some((relation, bound)) = reading.bound(self.plan) else {
+            return self.share_needed((left, *relation, right), reading);
+        };
+        if reading.features.iter().any(|(_, value)| *value == Quantity::Absent) {
+            return None;
+        }
+        if let Some((feature, _)) = reading.features.iter().find(|(_, value)| *value == Quantity::Never) {
+            let is_soon = matches!(relation, Relation::Less | Relation::LessOrEqual);
+            let is_since = matches!(self.plan.feature(*feature), Feature::SinceLast(_) | Feature::SinceFirst(_));
+            let is_alone = reading.features.len() == 1 && is_soon && is_since;
+            return is_alone.then(|| format!("one {}", text::within(bound)));
+        }
+        let (side, value) =
+            if left.terms.is_empty() { (right, reading.right.as_ref()?) } else { (left, &reading.left) };
+        if side.terms.len() > 1 && self.nothing(side, value).is_some() {
+            return None;
+        }
         Some(format!("{}{}", text::relation(relation), self.quantity(bound, self.measured_of(side))))
     }
 

@@ -1,7 +1,8 @@
 //! Parts of a whole: `3 of 7 purchases in the last 365 days are with a coupon`.
 
 use super::{Words, text};
-use crate::rules::plan::{Feature, FeatureId, Linear, Measure, SeriesId};
+use crate::event::Amount;
+use crate::rules::plan::{Feature, FeatureId, Linear, Measure, Relation, SeriesId};
 use crate::rules::reading::{Quantity, Reading};
 
 /// A count over a window (or ever) of some events.
@@ -23,6 +24,34 @@ impl Words<'_> {
         let left = self.counted(left_term.1, left_value)?;
         let right = self.counted(right_term.1, right_value)?;
         self.part_of(&left, &right).or_else(|| self.part_of(&right, &left))
+    }
+
+    /// `at least 50 %`, where some of a kind's events are compared with all of them and there are any.
+    pub(super) fn share_needed(
+        &self,
+        (left, relation, right): (&Linear, Relation, &Linear),
+        reading: &Reading,
+    ) -> Option<String> {
+        self.share(left, right, reading)?;
+        let ([(left_times, left_id)], [(right_times, right_id)]) = (&left.terms[..], &right.terms[..]) else {
+            return None;
+        };
+        let [(_, left_value), (_, right_value)] = &reading.features[..] else { return None };
+        let counted = [self.counted(*left_id, left_value)?, self.counted(*right_id, right_value)?];
+        let is_first = self.part_of(&counted[0], &counted[1]).is_some();
+        let (part, whole) = if is_first { (&counted[0], &counted[1]) } else { (&counted[1], &counted[0]) };
+        let is_counted = matches!(part.measure, Measure::Count | Measure::Top(_));
+        if !is_counted || *whole.value == Quantity::Number(Amount::ZERO) {
+            return None;
+        }
+        // part · times against whole · of: the part is to be of / times of the whole.
+        let (times, of, relation) = match is_first {
+            true => (left_times, right_times, relation),
+            false => (right_times, left_times, relation.mirrored()),
+        };
+        let percent = of.checked_mul(100 * i128::from(Amount::ONE.0))?.checked_div(*times)?;
+        let percent = text::number(Amount(i64::try_from(percent).ok()?));
+        Some(format!("{}{percent} %", text::relation(relation)))
     }
 
     fn counted<'r>(&self, feature: FeatureId, value: &'r Quantity) -> Option<Counted<'r>> {

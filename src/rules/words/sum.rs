@@ -28,6 +28,9 @@ impl Words<'_> {
             _ => false,
         };
         let only = if is_positive && bound.is_some_and(Bound::is_under) { "only " } else { "" };
+        if let Some(nothing) = self.nothing(side, value) {
+            return nothing;
+        }
         let shown = self.quantity(value, self.measured_of(side));
         match self.as_one_amount(side, scale) {
             Some((what, period)) if *value == Quantity::Number(Amount::ZERO) => {
@@ -45,6 +48,9 @@ impl Words<'_> {
         (right, right_value): (&Linear, &Quantity),
         scale: i128,
     ) -> String {
+        if let Some(nothing) = self.nothing(left, left_value) {
+            return nothing;
+        }
         let ordering = match (left_value, right_value) {
             (Quantity::Number(left), Quantity::Number(right)) => left.cmp(right),
             (Quantity::Duration(left), Quantity::Duration(right)) => left.cmp(right),
@@ -66,6 +72,27 @@ impl Words<'_> {
         };
         let (left, right) = (self.sum(left, scale), self.sum(right, scale));
         format!("{left} is {left_value}, {relation} {right} ({right_value})")
+    }
+
+    /// `no purchase in garden and no view in garden in the last 90 days`: a sum of counts over one window that is zero.
+    pub(super) fn nothing(&self, side: &Linear, value: &Quantity) -> Option<String> {
+        if *value != Quantity::Number(Amount::ZERO) || side.constant != 0 {
+            return None;
+        }
+        let mut shared = None;
+        let mut none = Vec::new();
+        for (coefficient, feature) in &side.terms {
+            let (series, period) = match self.plan.feature(*feature) {
+                Feature::Window { series, measure: Measure::Count, window } => (series, text::period(*window)),
+                Feature::Ever { series, measure: Measure::Count } => (series, "so far".to_owned()),
+                _ => return None,
+            };
+            if *coefficient <= 0 || *shared.get_or_insert_with(|| period.clone()) != period {
+                return None;
+            }
+            none.push(format!("no {}", self.noun(*series).one));
+        }
+        Some(format!("{} {}", text::list(&none, "and"), shared?))
     }
 
     /// `purchases less refunds`, `in the last 180 days`: money of several series over one window.
@@ -101,7 +128,10 @@ impl Words<'_> {
         for (coefficient, feature) in &side.terms {
             let what = self.named(*feature);
             let is_once = coefficient.unsigned_abs() == scale.unsigned_abs();
-            let times = || format!("{} times {what}", decimal(coefficient.unsigned_abs(), scale));
+            let times = || match &*decimal(coefficient.unsigned_abs(), scale) {
+                "0.5" if what.starts_with("the ") => format!("half {what}"),
+                factor => format!("{factor} times {what}"),
+            };
             terms.push((*coefficient < 0, if is_once { what.clone() } else { times() }));
         }
         if side.constant != 0 || side.terms.is_empty() {

@@ -118,6 +118,14 @@ pub(super) fn period(window: Span) -> String {
     }
 }
 
+/// When something must have been, to be no longer ago than a bound: `in the last 30 days`.
+pub(super) fn within(bound: &Quantity) -> String {
+    match bound {
+        Quantity::Duration(span) if span.0 > 0 => period(*span),
+        _ => "at this moment".to_owned(),
+    }
+}
+
 fn counted(n: u64, unit: &str) -> String {
     let shown = number(Amount((n as i64).saturating_mul(Amount::ONE.0)));
     if n == 1 { format!("{shown} {unit}") } else { format!("{shown} {unit}s") }

@@ -17,5 +17,6 @@ pub mod kafka;
 pub mod pipeline;
 pub mod report;
 pub mod rules;
+pub mod suggest;
 pub mod telemetry;
 pub mod trial;

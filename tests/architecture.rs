@@ -11,6 +11,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "http",
             "report",
+            "suggest",
             "pipeline",
             "kafka",
             "snapshot",
@@ -25,6 +26,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("http", &["pipeline", "engine", "config", "rules", "telemetry", "event"]),
     ("pipeline", &["kafka", "snapshot", "engine", "config", "rules", "telemetry", "event"]),
     ("report", &["engine", "config", "rules", "event"]),
+    ("suggest", &["engine", "rules", "event"]),
     ("kafka", &["config", "telemetry", "event"]),
     ("snapshot", &["engine", "rules", "telemetry", "event"]),
     ("trial", &["engine", "rules", "event"]),
@@ -36,7 +38,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms whose answer depends on their arguments alone.
-const PURE: &[&str] = &["event", "rules", "engine", "report", "trial"];
+const PURE: &[&str] = &["event", "rules", "engine", "report", "suggest", "trial"];
 
 /// What the pure rooms never name.
 const WORLD: &[&str] = &[

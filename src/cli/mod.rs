@@ -27,6 +27,7 @@ mod rules;
 mod run;
 mod service;
 mod signals;
+mod suggest;
 pub mod terminal;
 mod topics;
 mod trials;
@@ -66,6 +67,8 @@ enum Command {
     Check(check::Args),
     /// Say why a customer is where they are, how far from changing, and what comes next
     Explain(explain::Args),
+    /// Read thresholds off a history: a first rules file, with the reason beside each figure
+    Suggest(suggest::Args),
     /// Say whether the topics are there and right; make them
     Topics(topics::Args),
     /// Write the events of a made-up shop, for trying out rules and for measuring
@@ -97,6 +100,7 @@ pub fn main() -> ExitCode {
         Command::Report(args) => report::run(args),
         Command::Check(args) => check::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Suggest(args) => suggest::run(args),
         Command::Topics(args) => topics::run(args),
         Command::Generate(args) => generate::run(args),
     };

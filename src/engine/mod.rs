@@ -3,7 +3,7 @@
 
 mod arena;
 mod change;
-mod dedup;
+pub mod dedup;
 mod dependence;
 mod evidence;
 mod explain;

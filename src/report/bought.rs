@@ -17,6 +17,8 @@ pub struct Bought {
     pub n_refunds: u64,
     /// For the orders in the period.
     pub paid: i128,
+    /// For the refunds in the period.
+    pub refunded: i128,
     pub n_reachable: u64,
     /// By text; in front of all those who could be anywhere.
     regions: Vec<(u64, i128)>,
@@ -28,6 +30,7 @@ pub struct Bought {
 struct Sums {
     n_buyers: u64,
     n_orders: u64,
+    paid: i128,
     money: i128,
     is_there: bool,
 }
@@ -41,6 +44,7 @@ impl Bought {
             n_orders: 0,
             n_refunds: 0,
             paid: 0,
+            refunded: 0,
             n_reachable: 0,
             regions: Vec::new(),
             habits: vec![Vec::new(); n_fields],
@@ -54,6 +58,7 @@ impl Bought {
         self.n_orders += customer.n_orders;
         self.n_refunds += customer.n_refunds;
         self.paid += i128::from(customer.paid);
+        self.refunded += i128::from(customer.refunded);
         self.n_reachable += u64::from(is_reachable(customer, watch));
         // The first place is of those who could be anywhere.
         let region = customer.region.map_or(0, |(_, text)| text as usize + 1);
@@ -71,6 +76,7 @@ impl Bought {
             let sums = &mut sums[text];
             sums.n_buyers += u64::from(habit.n_orders > 0);
             sums.n_orders += u64::from(habit.n_orders);
+            sums.paid += i128::from(habit.paid);
             sums.money += i128::from(habit.money);
             sums.is_there = true;
         }
@@ -102,6 +108,7 @@ impl Bought {
             name: history.text(text as u32).to_owned(),
             buyers: sums.n_buyers,
             orders: sums.n_orders,
+            paid: Money(sums.paid),
             money: Money(sums.money),
             buyers_share: Share::of(i128::from(sums.n_buyers), i128::from(size)),
         };

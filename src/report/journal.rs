@@ -51,6 +51,8 @@ pub struct Customer {
     pub n_refunds: u64,
     /// The money of the orders in the period.
     pub paid: i64,
+    /// The money of the refunds in the period.
+    pub refunded: i64,
     /// Sorted by field and text.
     pub habits: Vec<Habit>,
 }
@@ -73,6 +75,8 @@ pub struct Habit {
     pub field: u8,
     pub text: TextId,
     pub n_orders: u32,
+    /// For what was ordered.
+    pub paid: i64,
     /// Less what was sent back.
     pub money: i64,
 }
@@ -82,6 +86,8 @@ pub struct Habit {
 struct Payment {
     /// One for a purchase, none for a refund, and none for further lines of one purchase.
     n_orders: u32,
+    /// Nothing for a refund.
+    paid: i64,
     /// Negative for what was sent back.
     signed: i64,
 }
@@ -161,6 +167,7 @@ impl Customer {
             n_orders: 0,
             n_refunds: 0,
             paid: 0,
+            refunded: 0,
             habits: Vec::new(),
         }
     }
@@ -211,8 +218,9 @@ impl Customer {
             self.paid = self.paid.saturating_add(amount);
         } else {
             self.n_refunds += 1;
+            self.refunded = self.refunded.saturating_add(amount);
         }
-        let payment = Payment { n_orders: u32::from(is_purchase), signed };
+        let payment = Payment { n_orders: u32::from(is_purchase), paid: if is_purchase { amount } else { 0 }, signed };
         for (index, field) in watch.settings.habits.iter().enumerate() {
             self.count_habits((index as u8, *field), event, payment, texts);
         }
@@ -251,7 +259,8 @@ impl Customer {
             let text = texts.id(text);
             let n_orders = if seen.contains(&text) { 0 } else { payment.n_orders };
             let signed = turn * line.amount.unwrap_or_default().0;
-            self.habit(field, text).add(Payment { n_orders, signed });
+            let paid = if payment.n_orders > 0 { signed } else { 0 };
+            self.habit(field, text).add(Payment { n_orders, paid, signed });
             seen.push(text);
         }
     }
@@ -259,7 +268,7 @@ impl Customer {
     fn habit(&mut self, field: u8, text: TextId) -> &mut Habit {
         let place = self.habits.binary_search_by_key(&(field, text), |habit| (habit.field, habit.text));
         let index = place.unwrap_or_else(|index| {
-            self.habits.insert(index, Habit { field, text, n_orders: 0, money: 0 });
+            self.habits.insert(index, Habit { field, text, n_orders: 0, paid: 0, money: 0 });
             index
         });
         &mut self.habits[index]
@@ -278,6 +287,7 @@ impl Customer {
 
 impl Habit {
     fn add(&mut self, payment: Payment) {
+        self.paid = self.paid.saturating_add(payment.paid);
         self.money = self.money.saturating_add(payment.signed);
         self.n_orders = self.n_orders.saturating_add(payment.n_orders);
     }

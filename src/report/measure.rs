@@ -145,9 +145,9 @@ impl<'h> Counts<'h> {
         let order: Vec<Slot> = (1..names.len()).chain([0]).collect();
         let mut segments: Vec<Segment> = order.iter().map(|slot| self.segment(index, *slot)).collect();
         attraction::rank(&mut segments, &self.history.watch.settings.weights);
-        for (segment, (slot, reads)) in segments.iter_mut().zip((1..).zip(&self.history.watch.reads[index])) {
+        for (segment, (slot, needs)) in segments.iter_mut().zip((1..).zip(&self.history.watch.needs[index])) {
             let bought = &self.bought[index][slot];
-            segment.tests = Some(verdict::judge(segment, reads, bought, known, &self.history.watch));
+            segment.tests = Some(verdict::judge(segment, needs, bought, known, &self.history.watch));
         }
         let named =
             |sizes: &[i64]| names.iter().zip(sizes).map(|(name, size)| ((*name).to_owned(), *size as u64)).collect();
@@ -208,6 +208,8 @@ impl<'h> Counts<'h> {
                 buyers: bought.n_buyers,
                 orders: bought.n_orders,
                 refunds: bought.n_refunds,
+                paid: Money(bought.paid),
+                refunded: Money(bought.refunded),
                 orders_per_buyer: Share::of(i128::from(bought.n_orders), i128::from(bought.n_buyers)),
                 order_value: bought.paid.checked_div(i128::from(bought.n_orders)).map(Money),
             },

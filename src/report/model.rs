@@ -124,6 +124,9 @@ pub struct Buying {
     pub buyers: u64,
     pub orders: u64,
     pub refunds: u64,
+    /// For the orders.
+    pub paid: Money,
+    pub refunded: Money,
     pub orders_per_buyer: Option<Share>,
     pub order_value: Option<Money>,
 }
@@ -150,6 +153,8 @@ pub struct Habit {
     pub name: String,
     pub buyers: u64,
     pub orders: u64,
+    pub paid: Money,
+    /// Less what was sent back.
     pub money: Money,
     /// Of the segment's customers.
     pub buyers_share: Option<Share>,
@@ -197,10 +202,20 @@ pub struct Verdict {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Measure {
     pub name: String,
+    pub unit: Unit,
     pub value: Option<Share>,
     pub min: Option<Share>,
     pub max: Option<Share>,
     pub passes: Option<bool>,
+}
+
+/// What a measure counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    Share,
+    Customers,
+    Events,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use crate::event::{AttributeId, Event, KindId, TextField};
 use crate::rules::plan::{
-    Condition, DimensionId, Feature, FeatureId, FieldTest, Filter, Linear, Measure, NumberSource, Plan, SeriesId, Test,
-    TextOperand, TextSource,
+    Condition, DimensionId, Feature, FeatureId, FieldTest, Filter, Linear, Measure, NumberSource, Plan, Segment,
+    SeriesId, Test, TextOperand, TextSource,
 };
 
 /// One thing that a rule reads.
@@ -32,6 +32,11 @@ pub enum Field {
 }
 
 impl Field {
+    /// Whether an event without it says something too: no coupon was used, nothing was marked.
+    pub fn is_mark(self) -> bool {
+        matches!(self, Field::Text(TextField::Coupon) | Field::Discount | Field::Attribute(_))
+    }
+
     /// Whether the event has it, or one of its lines.
     pub fn is_known_in(self, event: &Event<'_>) -> bool {
         match self {
@@ -67,113 +72,141 @@ impl Read {
     }
 }
 
-/// What the segments of a dimension read, each one's set; in the order of the segments.
-pub fn of_dimension(plan: &Plan, dimension: DimensionId) -> Vec<BTreeSet<Read>> {
-    let segments = &plan.dimension(dimension).segments;
-    let read = |segment: &crate::rules::plan::Segment| {
-        let mut found = Found { plan, own: dimension, reads: BTreeSet::new() };
-        found.condition(&segment.when);
-        segment.stay.iter().for_each(|stay| found.condition(stay));
-        found.reads
-    };
-    segments.iter().map(read).collect()
+/// What a segment's rules need to be known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Needs {
+    Read(Read),
+    /// Everything of these; none of them needs nothing.
+    All(Vec<Needs>),
+    /// Alternatives (`||`): one of them is enough.
+    Any(Vec<Needs>),
 }
 
-struct Found<'p> {
+impl Needs {
+    /// Everything that is read, each thing once.
+    pub fn reads(&self) -> BTreeSet<Read> {
+        let mut found = BTreeSet::new();
+        self.gather(&mut found);
+        found
+    }
+
+    fn gather(&self, found: &mut BTreeSet<Read>) {
+        match self {
+            Needs::Read(read) => {
+                found.insert(*read);
+            }
+            Needs::All(parts) | Needs::Any(parts) => parts.iter().for_each(|part| part.gather(found)),
+        }
+    }
+}
+
+/// What the segments of a dimension need, in their order.
+pub fn of_dimension(plan: &Plan, dimension: DimensionId) -> Vec<Needs> {
+    let finder = Finder { plan, own: dimension };
+    plan.dimension(dimension).segments.iter().map(|segment| finder.segment(segment)).collect()
+}
+
+struct Finder<'p> {
     plan: &'p Plan,
-    /// The dimension that is looked at: its own standing is no reading.
+    /// The dimension that is looked at: its own standing needs nothing.
     own: DimensionId,
-    reads: BTreeSet<Read>,
 }
 
-impl Found<'_> {
-    fn condition(&mut self, condition: &Condition) {
+impl Finder<'_> {
+    fn segment(&self, segment: &Segment) -> Needs {
+        let conditions = std::iter::once(&segment.when).chain(&segment.stay);
+        Needs::All(conditions.map(|condition| self.condition(condition)).collect())
+    }
+
+    fn condition(&self, condition: &Condition) -> Needs {
         match condition {
-            Condition::Constant(_) => {}
+            Condition::Constant(_) => Needs::All(Vec::new()),
             Condition::Compare(id) => self.test(&self.plan.comparison(*id).test),
             Condition::Not(part) => self.condition(part),
-            Condition::All(parts) | Condition::Any(parts) => parts.iter().for_each(|part| self.condition(part)),
+            Condition::All(parts) => Needs::All(parts.iter().map(|part| self.condition(part)).collect()),
+            Condition::Any(parts) => Needs::Any(parts.iter().map(|part| self.condition(part)).collect()),
         }
     }
 
-    fn test(&mut self, test: &Test) {
+    fn test(&self, test: &Test) -> Needs {
         match test {
-            Test::Linear { left, right, .. } => {
-                self.linear(left);
-                self.linear(right);
-            }
+            Test::Linear { left, right, .. } => Needs::All(vec![self.linear(left), self.linear(right)]),
             Test::LinearIn { left, .. } => self.linear(left),
             Test::Text { left, right, .. } => {
-                self.operand(left);
-                self.operand(right);
+                let names: Vec<&str> = [left, right].into_iter().filter_map(literal).collect();
+                Needs::All(vec![self.operand(left, &names), self.operand(right, &names)])
             }
-            Test::TextIn { left, .. } => self.operand(left),
-            Test::Flag { attribute, .. } | Test::Has(attribute) => {
-                self.reads.insert(Read::Profile(*attribute));
+            Test::TextIn { left, values } => {
+                self.operand(left, &values.iter().map(|value| &**value).collect::<Vec<_>>())
             }
+            Test::Flag { attribute, .. } | Test::Has(attribute) => Needs::Read(Read::Profile(*attribute)),
         }
     }
 
-    fn operand(&mut self, operand: &TextOperand) {
+    /// What one side needs that is compared with these names.
+    fn operand(&self, operand: &TextOperand, names: &[&str]) -> Needs {
         match operand {
-            TextOperand::Literal(_) => {}
-            TextOperand::Profile(attribute) => {
-                self.reads.insert(Read::Profile(*attribute));
+            TextOperand::Literal(_) => Needs::All(Vec::new()),
+            TextOperand::Profile(attribute) => Needs::Read(Read::Profile(*attribute)),
+            TextOperand::Segment(dimension) if *dimension == self.own => Needs::All(Vec::new()),
+            TextOperand::Segment(dimension) => {
+                let segments = self.plan.dimension(*dimension).segments.iter();
+                let named = segments.filter(|segment| names.contains(&&*segment.name));
+                let earlier = Finder { plan: self.plan, own: *dimension };
+                Needs::All(named.map(|segment| earlier.segment(segment)).collect())
             }
-            TextOperand::Segment(dimension) => self.dimension(*dimension),
         }
     }
 
-    /// Whoever reads an earlier dimension reads what that one reads.
-    fn dimension(&mut self, dimension: DimensionId) {
-        if dimension != self.own {
-            self.reads.extend(of_dimension(self.plan, dimension).into_iter().flatten());
-        }
+    fn linear(&self, linear: &Linear) -> Needs {
+        Needs::All(linear.terms.iter().map(|(_, feature)| self.feature(*feature)).collect())
     }
 
-    fn linear(&mut self, linear: &Linear) {
-        linear.terms.iter().for_each(|(_, feature)| self.feature(*feature));
-    }
-
-    fn feature(&mut self, id: FeatureId) {
+    fn feature(&self, id: FeatureId) -> Needs {
         match *self.plan.feature(id) {
             Feature::Window { series, measure, .. } => self.measure(series, measure),
             Feature::Ever { series, .. }
             | Feature::SinceLast(series)
             | Feature::SinceFirst(series)
             | Feature::Gap(series) => self.series(series),
-            Feature::CustomerAge => {}
-            Feature::Profile(attribute) | Feature::DaysUntil(attribute) => {
-                self.reads.insert(Read::Profile(attribute));
-            }
-            Feature::SegmentAge(dimension) => self.dimension(dimension),
+            Feature::Profile(attribute) | Feature::DaysUntil(attribute) => Needs::Read(Read::Profile(attribute)),
             Feature::Score(score) => self.linear(&self.plan.score(score).of),
+            // Always known.
+            Feature::CustomerAge | Feature::SegmentAge(_) => Needs::All(Vec::new()),
         }
     }
 
-    fn measure(&mut self, id: SeriesId, measure: Measure) {
-        self.series(id);
+    fn measure(&self, id: SeriesId, measure: Measure) -> Needs {
         let series = &self.plan.series[usize::from(id.0)];
-        if let Measure::Distinct(value) | Measure::Top(value) = measure {
-            let field = Field::Text(series.values[usize::from(value)]);
-            self.reads.insert(Read::Field(series.kind, field));
-        }
-    }
-
-    fn series(&mut self, id: SeriesId) {
-        let series = &self.plan.series[usize::from(id.0)];
-        self.reads.insert(Read::Kind(series.kind));
-        series.filter.iter().for_each(|filter| self.filter(series.kind, filter));
-    }
-
-    fn filter(&mut self, kind: KindId, filter: &Filter) {
-        match filter {
-            Filter::Constant(_) => {}
-            Filter::Not(part) => self.filter(kind, part),
-            Filter::All(parts) | Filter::Any(parts) => parts.iter().for_each(|part| self.filter(kind, part)),
-            Filter::Test(test) => {
-                self.reads.extend(field_of(test).map(|field| Read::Field(kind, field)));
+        match measure {
+            Measure::Distinct(value) | Measure::Top(value) => {
+                let field = Field::Text(series.values[usize::from(value)]);
+                Needs::All(vec![self.series(id), Needs::Read(Read::Field(series.kind, field))])
             }
+            _ => self.series(id),
+        }
+    }
+
+    fn series(&self, id: SeriesId) -> Needs {
+        let series = &self.plan.series[usize::from(id.0)];
+        let kind = Needs::Read(Read::Kind(series.kind));
+        let filter = series.filter.iter().map(|filter| of_filter(series.kind, filter));
+        Needs::All(std::iter::once(kind).chain(filter).collect())
+    }
+}
+
+fn literal(operand: &TextOperand) -> Option<&str> {
+    if let TextOperand::Literal(name) = operand { Some(name) } else { None }
+}
+
+fn of_filter(kind: KindId, filter: &Filter) -> Needs {
+    match filter {
+        Filter::Constant(_) => Needs::All(Vec::new()),
+        Filter::Not(part) => of_filter(kind, part),
+        Filter::All(parts) => Needs::All(parts.iter().map(|part| of_filter(kind, part)).collect()),
+        Filter::Any(parts) => Needs::Any(parts.iter().map(|part| of_filter(kind, part)).collect()),
+        Filter::Test(test) => {
+            Needs::All(field_of(test).map(|field| Needs::Read(Read::Field(kind, field))).into_iter().collect())
         }
     }
 }
@@ -193,5 +226,71 @@ fn field_of(test: &FieldTest) -> Option<Field> {
             NumberSource::Amount | NumberSource::OrderAmount | NumberSource::Quantity => None,
             NumberSource::Month | NumberSource::Weekday | NumberSource::Hour => None,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::rules::load_text;
+
+    /// What the rules of `b` need: `+` for all, `|` for alternatives.
+    fn shown(plan: &Plan, needs: &Needs) -> String {
+        let joined = |parts: &[Needs], sign: &str| {
+            let parts: Vec<String> =
+                parts.iter().map(|part| shown(plan, part)).filter(|part| !part.is_empty()).collect();
+            if parts.len() > 1 { format!("({})", parts.join(sign)) } else { parts.concat() }
+        };
+        match needs {
+            Needs::Read(read) => read.name(plan),
+            Needs::All(parts) => joined(parts, " + "),
+            Needs::Any(parts) => joined(parts, " | "),
+        }
+    }
+
+    const EARLIER: &str = r#"
+[score.r]
+of = 'purchase.since_last()'
+cuts = ["9d"]
+[[dimension]]
+name = "a"
+[[dimension.segment]]
+name = "young"
+when = 'profile.age < 30'
+[[dimension.segment]]
+name = "old"
+when = 'score.r == 1'
+[[dimension]]
+name = "b"
+[[dimension.segment]]
+name = "yes"
+"#;
+
+    fn needs_of(when: &str) -> String {
+        let plan =
+            load_text("segments.toml", &format!("{EARLIER}when = '{when}'\n")).expect("the rules are right").plan;
+        shown(&plan, &of_dimension(&plan, DimensionId(1))[0])
+    }
+
+    #[test]
+    fn rules_need_what_they_read_and_of_alternatives_one() {
+        for (when, expected) in [
+            (r#"customer.age() > duration("1d")"#, ""),
+            ("purchase.count() > 1", "purchase events"),
+            ("has(profile.city) || profile.age > 60", "(profile.city | profile.age)"),
+            ("!(profile.age > 60) && purchase.sum() > 9", "(profile.age + purchase events)"),
+            (
+                r#"purchase.where(category == "a" || brand == "b").count() > 1"#,
+                "(purchase events + (category of purchase events | brand of purchase events))",
+            ),
+            (r#"purchase.distinct(category, "9d") > 1"#, "(purchase events + category of purchase events)"),
+            ("purchase.where(hour < 9 && amount > 5).count() > 1", "purchase events"),
+            (r#"segment.a == "young""#, "profile.age"),
+            (r#"segment.a in ["old"]"#, "purchase events"),
+            ("segment.a == \"\"", ""),
+            (r#"score.r == 1 && segment.a.age() > duration("1d")"#, "purchase events"),
+        ] {
+            assert_eq!(needs_of(when), expected, "{when}");
+        }
     }
 }

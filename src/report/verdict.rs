@@ -1,16 +1,16 @@
 //! The four classic tests of a segment: measurable, reachable, stable, large enough (after Kotler), each a number or
 //! several against the shop's bounds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::bought::Bought;
 use super::history::History;
-use super::model::{Measure, Segment, Share, Tests, Verdict};
-use super::reads::Read;
+use super::model::{Measure, Segment, Share, Tests, Unit, Verdict};
+use super::reads::{Field, Needs, Read};
 use super::said::{count, percent, percent_finely};
 use super::watch::Watch;
 use crate::config::report::Bounds;
-use crate::event::{Amount, AttributeId};
+use crate::event::{Amount, AttributeId, KindId};
 
 /// For how many customers, or events, what rules read is known.
 pub struct Known<'h> {
@@ -29,32 +29,51 @@ impl<'h> Known<'h> {
         Known { history, attributes }
     }
 
-    /// Of a profile attribute: the share of all customers; of a field: of the kind's events; of a kind: whether there
-    /// were events at all.
-    fn share(&self, read: Read) -> Option<Share> {
+    /// Of a profile attribute: the share of all customers; of a field: of the kind's events, as far as these have to
+    /// have one; otherwise whether there was any at all.
+    fn measure(&self, read: Read, bounds: &Bounds) -> Measure {
+        let watch = &self.history.watch;
+        let n_events = |kind: KindId| self.history.n_events[usize::from(kind.0)];
+        let n_known = |kind: KindId, field: Field| {
+            watch.fields.binary_search(&(kind, field)).map_or(0, |index| self.history.n_known[index])
+        };
+        let name = read.name(&watch.plan);
         match read {
-            Read::Kind(kind) => Some(Share(if self.history.n_events[usize::from(kind.0)] > 0 { 1.0 } else { 0.0 })),
+            Read::Kind(kind) => present(name, n_events(kind)),
+            Read::Field(kind, field) if field.is_mark() => present(name, n_known(kind, field)),
             Read::Field(kind, field) => {
-                let index = self.history.watch.fields.binary_search(&(kind, field)).ok()?;
-                let n_events = self.history.n_events[usize::from(kind.0)];
-                Share::of(i128::from(self.history.n_known[index]), i128::from(n_events))
+                let share = Share::of(i128::from(n_known(kind, field)), i128::from(n_events(kind)));
+                at_least(name, share, bounds.known_min)
             }
             Read::Profile(attribute) => {
                 let n = self.attributes.get(&attribute).copied().unwrap_or(0);
-                Share::of(i128::from(n), self.history.customers.len() as i128)
+                at_least(name, Share::of(i128::from(n), self.history.customers.len() as i128), bounds.known_min)
             }
+        }
+    }
+
+    /// Whether enough is known; `None` when nothing is needed, or there is nothing to know it of.
+    fn suffices(&self, needs: &Needs, bounds: &Bounds) -> Option<bool> {
+        let of =
+            |parts: &[Needs]| -> Vec<bool> { parts.iter().filter_map(|part| self.suffices(part, bounds)).collect() };
+        match needs {
+            Needs::Read(read) => self.measure(*read, bounds).passes,
+            Needs::All(parts) => of(parts).into_iter().reduce(|all, one| all && one),
+            Needs::Any(parts) => of(parts).into_iter().reduce(|any, one| any || one),
         }
     }
 }
 
-/// All four for one segment, which reads `reads`.
-pub fn judge(segment: &Segment, reads: &BTreeSet<Read>, bought: &Bought, known: &Known<'_>, watch: &Watch) -> Tests {
+/// All four for one segment.
+pub fn judge(segment: &Segment, needs: &Needs, bought: &Bought, known: &Known<'_>, watch: &Watch) -> Tests {
     let bounds = &watch.settings.bounds;
-    let read = |read: &Read| at_least(read.name(&watch.plan), known.share(*read), bounds.known_min);
-    let measurable = Verdict::new(reads.iter().map(read).collect());
+    let reads = needs.reads();
     Tests {
-        // Rules that read nothing need nothing.
-        measurable: Verdict { passes: measurable.passes.or(reads.is_empty().then_some(true)), ..measurable },
+        measurable: Verdict {
+            // Rules that read nothing need nothing.
+            passes: known.suffices(needs, bounds).or(reads.is_empty().then_some(true)),
+            measures: reads.iter().map(|read| known.measure(*read, bounds)).collect(),
+        },
         reachable: reachable(segment, bought, watch),
         stable: stable(segment, bounds),
         large_enough: large_enough(segment, bounds),
@@ -81,18 +100,20 @@ fn stable(segment: &Segment, bounds: &Bounds) -> Verdict {
 }
 
 fn large_enough(segment: &Segment, bounds: &Bounds) -> Verdict {
-    let size = Share(segment.size as f64);
-    let size_min = Share(bounds.size_min as f64);
-    let passes = Some(segment.size >= bounds.size_min);
+    let customers = Measure {
+        name: "customers".to_owned(),
+        unit: Unit::Customers,
+        value: Some(Share(segment.size as f64)),
+        min: Some(Share(bounds.size_min as f64)),
+        max: None,
+        passes: Some(segment.size >= bounds.size_min),
+    };
     Verdict::new(vec![
-        Measure { name: CUSTOMERS.to_owned(), value: Some(size), min: Some(size_min), max: None, passes },
+        customers,
         at_least("of all customers".to_owned(), Some(segment.share), bounds.size_share_min),
         at_least("of all money".to_owned(), segment.value_share, bounds.value_share_min),
     ])
 }
-
-/// The measure that is a number of customers and no share.
-const CUSTOMERS: &str = "customers";
 
 fn share(bound: Amount) -> Share {
     Share(bound.0 as f64 / Amount::ONE.0 as f64)
@@ -100,12 +121,19 @@ fn share(bound: Amount) -> Share {
 
 fn at_least(name: String, value: Option<Share>, bound: Amount) -> Measure {
     let min = share(bound);
-    Measure { name, value, min: Some(min), max: None, passes: value.map(|value| value.0 >= min.0) }
+    let passes = value.map(|value| value.0 >= min.0);
+    Measure { name, unit: Unit::Share, value, min: Some(min), max: None, passes }
 }
 
 fn at_most(name: String, value: Option<Share>, bound: Amount) -> Measure {
     let max = share(bound);
-    Measure { name, value, min: None, max: Some(max), passes: value.map(|value| value.0 <= max.0) }
+    let passes = value.map(|value| value.0 <= max.0);
+    Measure { name, unit: Unit::Share, value, min: None, max: Some(max), passes }
+}
+
+fn present(name: String, n: u64) -> Measure {
+    let (value, min, passes) = (Some(Share(n as f64)), Some(Share(1.0)), Some(n > 0));
+    Measure { name, unit: Unit::Events, value, min, max: None, passes }
 }
 
 impl Verdict {
@@ -125,10 +153,13 @@ impl Verdict {
 impl Measure {
     /// For people: `62.5 % leave in 30 days (at most 50 %)`.
     pub fn said(&self) -> String {
-        let said = |share: Share| if self.name == CUSTOMERS { count(share.0 as u64) } else { percent(share) };
+        if self.unit == Unit::Events && self.passes == Some(false) {
+            return format!("no {}", self.name);
+        }
+        let said = |share: Share| if self.unit == Unit::Share { percent(share) } else { count(share.0 as u64) };
         // Rounded up to its bound, a number would seem to meet it.
         let finely = |share: Share| match self.min.or(self.max) {
-            Some(bound) if self.name != CUSTOMERS && said(share) == said(bound) && share != bound => {
+            Some(bound) if self.unit == Unit::Share && said(share) == said(bound) && share != bound => {
                 percent_finely(share)
             }
             _ => said(share),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::reads::{self, Field, Read};
+use super::reads::{self, Field, Needs, Read};
 use crate::config::report::Settings;
 use crate::event::{AttributeId, Builtin, Decoder, Instant, KindId, TextField};
 use crate::rules::Plan;
@@ -18,8 +18,8 @@ pub struct Watch {
     pub from: Option<Instant>,
     /// The period's end, when it is known before.
     pub until: Option<Instant>,
-    /// What each segment reads, `[dimension][segment]`.
-    pub reads: Vec<Vec<BTreeSet<Read>>>,
+    /// What each segment needs to be known, `[dimension][segment]`.
+    pub needs: Vec<Vec<Needs>>,
     /// Fields that are counted, of each kind; sorted.
     pub fields: Vec<(KindId, Field)>,
     /// Profile attributes that are remembered; sorted.
@@ -34,8 +34,9 @@ pub struct Watch {
 impl Watch {
     pub fn new(plan: Arc<Plan>, settings: Settings, from: Option<Instant>, until: Option<Instant>) -> Watch {
         let dimensions = 0..plan.dimensions.len();
-        let reads: Vec<_> = dimensions.map(|index| reads::of_dimension(&plan, DimensionId(index as u8))).collect();
-        let all: BTreeSet<Read> = reads.iter().flatten().flatten().copied().collect();
+        let needs: Vec<Vec<Needs>> =
+            dimensions.map(|index| reads::of_dimension(&plan, DimensionId(index as u8))).collect();
+        let all: BTreeSet<Read> = needs.iter().flatten().flat_map(Needs::reads).collect();
         let fields = all
             .iter()
             .filter_map(|read| if let Read::Field(kind, field) = read { Some((*kind, *field)) } else { None });
@@ -57,7 +58,7 @@ impl Watch {
         let mut attributes: Vec<AttributeId> = plan.profile.iter().chain(&contact).chain(&consent).copied().collect();
         attributes.sort_unstable();
         attributes.dedup();
-        Watch { plan, settings, from, until, reads, fields, attributes, contact, consent, region, more_attributes }
+        Watch { plan, settings, from, until, needs, fields, attributes, contact, consent, region, more_attributes }
     }
 
     /// A decoder that keeps what the rules read and what the report does.

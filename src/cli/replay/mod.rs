@@ -106,7 +106,7 @@ impl Args {
             Some(path) => Box::new(create(path)?),
             None => Box::new(io::stdout()),
         };
-        let bar = progress::start(&options, self.quiet);
+        let bar = progress::start(&options.files, &options.n_bytes_read, self.quiet);
         let done = replay::run(plan, &options, rejects.as_mut().map(|file| file as &mut dyn Write), &mut *changes);
         if let Some(bar) = bar {
             bar.end();

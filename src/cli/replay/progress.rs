@@ -1,15 +1,15 @@
-//! How far a replay is, on a terminal only.
+//! How far the reading of files is, on a terminal only.
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::terminal;
-use crate::pipeline::replay::Options;
 
 const REDRAW: Duration = Duration::from_millis(150);
 
@@ -19,12 +19,13 @@ pub struct Bar {
     thread: JoinHandle<()>,
 }
 
-/// Shows a bar; nothing when nobody looks at standard error, or when it should be quiet.
-pub fn start(options: &Options, is_quiet: bool) -> Option<Bar> {
+/// Shows a bar for what is read of the files, counted in `n_bytes_read`; nothing when nobody looks at standard error, or
+/// when it should be quiet.
+pub fn start(files: &[PathBuf], n_bytes_read: &Arc<AtomicU64>, is_quiet: bool) -> Option<Bar> {
     if is_quiet || !terminal::is_stderr() {
         return None;
     }
-    let sizes = options.files.iter().map(|file| fs::metadata(file).ok().filter(fs::Metadata::is_file));
+    let sizes = files.iter().map(|file| fs::metadata(file).ok().filter(fs::Metadata::is_file));
     let total: Option<u64> = sizes.map(|size| size.map(|size| size.len())).sum();
     let bar = match total {
         Some(total) => {
@@ -33,7 +34,7 @@ pub fn start(options: &Options, is_quiet: bool) -> Option<Bar> {
         None => ProgressBar::new_spinner().with_style(style("{spinner} {bytes} read  {bytes_per_sec}")),
     };
     let is_done = Arc::new(AtomicBool::new(false));
-    let (n_bytes_read, should_end) = (options.n_bytes_read.clone(), is_done.clone());
+    let (n_bytes_read, should_end) = (n_bytes_read.clone(), is_done.clone());
     let draw = move || {
         while !should_end.load(Ordering::Acquire) {
             bar.set_position(n_bytes_read.load(Ordering::Relaxed));

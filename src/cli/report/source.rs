@@ -74,7 +74,7 @@ impl Source {
         let plan = Arc::new(rules.plan);
         let watch = Arc::new(Watch::new(plan.clone(), rules.settings, args.from, args.until));
         let listen = || Listener::new(&watch);
-        let bar = progress::start(&options, args.quiet);
+        let bar = progress::start(&options.files, &options.n_bytes_read, args.quiet);
         let done = match self {
             Source::Files => replay::watch(&plan, watch.decoder(), &options, None, listen),
             Source::Topics { topics, service } => {

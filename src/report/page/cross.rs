@@ -153,7 +153,12 @@ pub fn overlaps(report: &Report, html: &mut String) -> fmt::Result {
         return Ok(());
     }
     html.push_str("<section id=\"overlaps\" aria-labelledby=\"ho\">\n<h2 id=\"ho\">Overlaps</h2>\n");
-    html.push_str("<p>How many customers are in two segments at once, at the end; the darker, the larger the part of the row.</p>\n");
+    html.push_str(
+        "<p>How many customers are in two segments at once, at the end; the stronger the colour, the larger the part of \
+         the row.</p>\n",
+    );
+    let is_folded = report.overlaps.len() > OPEN_MAX;
+    html.push_str(if is_folded { "<div class=\"pairs\">\n" } else { "<div>\n" });
     for overlap in &report.overlaps {
         let [one, other] = &overlap.dimensions;
         let (Some(rows), Some(columns)) = (report.dimension(one), report.dimension(other)) else { continue };
@@ -175,14 +180,14 @@ pub fn overlaps(report: &Report, html: &mut String) -> fmt::Result {
             columns: columns.segments.iter().map(|segment| shown(segment).to_owned()).collect(),
             rows: rows.segments.iter().map(|row| (shown(row).to_owned(), cells(row))).collect(),
         };
-        if report.overlaps.len() <= OPEN_MAX {
-            heat.write(html)?;
-        } else {
+        if is_folded {
             writeln!(html, "<details><summary>{} and {}</summary>", Text(one), Text(other))?;
             heat.write(html)?;
             html.push_str("</details>\n");
+        } else {
+            heat.write(html)?;
         }
     }
-    html.push_str("</section>\n");
+    html.push_str("</div>\n</section>\n");
     Ok(())
 }

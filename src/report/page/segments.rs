@@ -56,7 +56,7 @@ pub fn stays(report: &Report, dimension: &Dimension, html: &mut String) -> fmt::
     html.push_str("<h3>How long customers stay</h3>\n");
     let back = format!("back in {}", report.period.flap_window.0);
     let heads = ["entered", "left", "leave in 30 days", "half stay", "90 % stay", "stays: half, 90 %", &back];
-    let caption = "The dark bar is what half of all stays last, the light one what nine in ten do; a bar to the very end is \
+    let caption = "The strong bar is what half of all stays last, the pale one what nine in ten do; a bar to the very end is \
                    longer than anything seen.";
     open(caption, &heads, html)?;
     let longest = longest(dimension);

@@ -42,6 +42,7 @@ table { border-collapse: collapse; font-size: .9rem; min-width: 100%; }
 th, td { padding: .35rem .55rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 thead th { color: var(--quiet); font-weight: 500; font-size: .8rem; vertical-align: bottom; white-space: normal; }
 th[scope=row] { text-align: left; font-weight: 600; position: sticky; left: 0; background: var(--paper); max-width: 10.5rem; white-space: normal; }
+thead th:first-child { text-align: left; position: sticky; left: 0; background: var(--paper); }
 td.text, th.text { text-align: left; white-space: normal; min-width: 9rem; }
 td .bar { display: block; height: .45rem; margin-top: .2rem; min-width: 4.5rem; background: var(--line); border-radius: .2rem; overflow: hidden; }
 td .bar i { display: block; height: 100%; background: var(--accent); }
@@ -72,6 +73,8 @@ td .bar i { display: block; height: 100%; background: var(--accent); }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; padding: 0; margin: .5rem 0; list-style: none; font-size: .85rem; }
 .legend i { display: inline-block; width: .8rem; height: .8rem; margin-right: .35rem; border-radius: .15rem; vertical-align: -.05rem; }
 details { margin: .5rem 0; } summary { cursor: pointer; color: var(--accent); padding: .3rem 0; }
+.pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 0 1.5rem; }
+.pairs details { margin: .1rem 0; } .pairs details[open] { grid-column: 1 / -1; min-width: 0; }
 .targets { display: grid; gap: .6rem; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); padding: 0; margin: .5rem 0; list-style: none; }
 .targets li { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .55rem .7rem; min-width: 0; }
 .targets .head { display: flex; justify-content: space-between; gap: .5rem; font-weight: 600; }
@@ -92,11 +95,16 @@ details { margin: .5rem 0; } summary { cursor: pointer; color: var(--accent); pa
   .sankey .side div { font-size: .8rem; line-height: 1.05; }
   .shares { height: 9rem; }
 }
+/* A table that goes on beyond the edge fades there; its last column has room to come out of the fade. */
+@media screen and (max-width: 48rem) {
+  .scroll { -webkit-mask-image: linear-gradient(to left, transparent, #000 1.4rem); mask-image: linear-gradient(to left, transparent, #000 1.4rem); }
+  .scroll th:last-child, .scroll td:last-child { padding-right: 1.5rem; }
+}
 @media print {
   :root { --paper: #fff; --card: #fff; --ink: #000; --quiet: #444; --line: #bbb; --accent: #2f6690; --accent-soft: #c9dcea; --good: #1d6b35; --bad: #a12a1d; --heat: 47, 102, 144; }
   body { max-width: none; padding: 0; font-size: 10pt; }
   nav, summary { display: none; }
-  .scroll { overflow: visible; } th[scope=row] { position: static; }
+  .scroll { overflow: visible; } th[scope=row], thead th:first-child { position: static; }
   figure, tr, .curve, .targets li { break-inside: avoid; } h2, h3 { break-after: avoid; }
   .heat td.cell, .bar i, .stay i, .sankey path, .shares path, .legend i { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }

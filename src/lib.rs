@@ -17,6 +17,7 @@ pub mod kafka;
 pub mod pipeline;
 pub mod report;
 pub mod rules;
+pub mod snapshot;
 pub mod suggest;
 pub mod telemetry;
 pub mod trial;

@@ -1,5 +1,6 @@
-//! A published result: the ten groups of recency and frequency of the Online Retail year, from `config/examples/`. Its
-//! cuts are the quintiles' edges, which are computed here anew from the events.
+//! Published results of the Online Retail year: the ten groups of recency and frequency, from `config/examples/`, whose
+//! cuts are the quintiles' edges, which are computed here anew from the events; orders and revenue by country; and the
+//! cohorts of first months, from `config/examples/`, with how many came again in which month.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -126,6 +127,51 @@ fn orders_and_revenue_by_country_come_out_to_the_penny() {
             assert_eq!(found, paid, "{country}");
         }
     }
+}
+
+/// By the month in which they came first: how many, and how many of them were seen in each month after it.
+const COHORTS: [&[u64]; 13] = [
+    &[948, 362, 317, 367, 341, 376, 360, 336, 336, 374, 354, 474, 260],
+    &[421, 101, 119, 102, 138, 126, 110, 108, 131, 146, 155, 63],
+    &[380, 94, 73, 106, 102, 94, 97, 107, 98, 119, 35],
+    &[440, 84, 112, 96, 102, 78, 116, 105, 127, 39],
+    &[299, 68, 66, 63, 62, 71, 69, 78, 25],
+    &[279, 66, 48, 48, 60, 68, 74, 29],
+    &[235, 49, 44, 64, 58, 79, 24],
+    &[191, 40, 39, 44, 52, 22],
+    &[167, 42, 42, 42, 23],
+    &[298, 89, 97, 36],
+    &[352, 93, 46],
+    &[321, 43],
+    &[41],
+];
+
+#[test]
+fn the_published_cohorts_come_out_exactly() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dormouse"));
+    command.args(["report", "--json", "--until", "2011-12-10T00:00:00Z", "-c"]);
+    let output = command.arg(path("config/examples/cohorts-online-retail.toml")).arg(path(EVENTS)).output();
+    let output = output.expect("the program starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("the report is JSON");
+    let cohorts = report["dimensions"][0]["segments"].as_array().expect("segments");
+    let seen = |cohort: &Value| -> Vec<u64> {
+        let overlaps = report["overlaps"].as_array().expect("overlaps").iter();
+        let months = overlaps.filter(|overlap| overlap["dimensions"][0] == "cohort");
+        let cells = months.flat_map(|overlap| overlap["cells"].as_array().expect("cells"));
+        let cells = cells.filter(|cell| cell["segments"][0] == cohort["name"] && cell["segments"][1] == "seen");
+        cells.map(|cell| cell["customers"].as_u64().expect("a count")).collect()
+    };
+    for (index, (cohort, published)) in cohorts.iter().zip(COHORTS).enumerate() {
+        let mut found = seen(cohort);
+        // No dimension asks who was seen in the first month of all.
+        if index == 0 {
+            found.insert(0, cohort["size"].as_u64().expect("a size"));
+        }
+        assert_eq!(cohort["size"], published[0], "{}", cohort["name"]);
+        assert_eq!(found, published, "{}", cohort["name"]);
+    }
+    assert_eq!(cohorts.len(), COHORTS.len() + 1, "and none");
 }
 
 /// `(fifths · (n - 1)) / 5` into the sorted values, between two of them in proportion: twice as large, and rounded down

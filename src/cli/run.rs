@@ -38,7 +38,8 @@ pub fn run(args: Args) -> Exit {
 }
 
 fn serve(checked: service::Checked) -> Result<(), Box<dyn std::error::Error>> {
-    let settings = service::pipeline_settings(&checked.service, &checked.plan);
+    let mut settings = service::pipeline_settings(&checked.service, &checked.plan);
+    settings.snapshots = service::snapshots(&checked.service)?;
     let plan = Arc::new(checked.plan);
     let exposition = telemetry::install()?;
     let (status, stop) = (Arc::new(Status::default()), Stop::default());

@@ -2,6 +2,7 @@
 //! the pipeline.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::rules::complain;
 use crate::config::service::Service;
@@ -11,6 +12,7 @@ use crate::pipeline::{self, Placement};
 use crate::rules::Plan;
 use crate::rules::diagnostic::Diagnostic;
 use crate::rules::timeline::Test;
+use crate::snapshot;
 
 /// Settings and rules that may run together.
 pub struct Checked {
@@ -68,6 +70,15 @@ pub fn kafka_settings(service: &Service) -> kafka::Settings {
         client: client.collect(),
         is_embedded: false,
     }
+}
+
+/// Where snapshots go; the place is opened, and made when it is a folder that is not there.
+pub fn snapshots(service: &Service) -> Result<Option<pipeline::Snapshots>, snapshot::Error> {
+    let Some(url) = &service.state.snapshots else { return Ok(None) };
+    let every = Duration::from_millis(service.state.snapshot_every.0.unsigned_abs());
+    let environment =
+        std::env::vars_os().filter_map(|(name, value)| name.into_string().ok().zip(value.into_string().ok()));
+    Ok(Some(pipeline::Snapshots { store: snapshot::Store::open(url, &service.kafka.group, environment)?, every }))
 }
 
 /// The topics that events come from. Their kinds are the plan's: see [`check`].

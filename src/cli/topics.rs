@@ -145,7 +145,14 @@ mod tests {
             problem: "it does not exist".to_owned(),
             remedy: "make it".to_owned(),
         };
-        let topics = Topics { n_partitions: 3, findings: vec![finding], missing: Vec::new(), ids: Default::default() };
+        let topics = Topics {
+            n_partitions: 3,
+            findings: vec![finding],
+            missing: Vec::new(),
+            retention_ms: None,
+            tombstone_ms: None,
+            ids: Default::default(),
+        };
         expect![[r#"
             fine     input    purchases
             wrong    standing standing

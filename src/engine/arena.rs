@@ -49,9 +49,8 @@ impl Arena {
         match self.class_of(bytes.len()) {
             Some(class) => {
                 let block = self.allocate(class);
-                let space = self.space_mut(block);
-                space[0] = class;
-                space[1..=bytes.len()].copy_from_slice(bytes);
+                self.space_mut(block)[0] = class;
+                self.fill(block, class, bytes);
                 block
             }
             None => self.insert_large(bytes),
@@ -60,8 +59,10 @@ impl Arena {
 
     /// Replaces a block's bytes, moving it when its class changes.
     pub fn replace(&mut self, block: Block, bytes: &[u8]) -> Block {
-        if block.0 & LARGE == 0 && self.class_of(bytes.len()) == Some(self.space_mut(block)[0]) {
-            self.space_mut(block)[1..=bytes.len()].copy_from_slice(bytes);
+        if block.0 & LARGE == 0
+            && let Some(class) = self.class_of(bytes.len()).filter(|class| self.space_mut(block)[0] == *class)
+        {
+            self.fill(block, class, bytes);
             return block;
         }
         self.remove(block);
@@ -89,6 +90,17 @@ impl Arena {
         &self.chunks[start / CHUNK_BYTES][start % CHUNK_BYTES + 1..]
     }
 
+    /// The block's bytes as far as they are its own, with zeros behind what was written.
+    pub fn whole(&self, block: Block) -> &[u8] {
+        let bytes = self.bytes(block);
+        if block.0 & LARGE != 0 {
+            return bytes;
+        }
+        let start = block.0 as usize * UNIT;
+        let class = self.chunks[start / CHUNK_BYTES][start % CHUNK_BYTES];
+        &bytes[..self.sizes[usize::from(class)] - 1]
+    }
+
     /// Reads a byte of each of the block's first cache lines, so that they are at hand soon.
     pub fn touch(&self, block: Block) {
         let bytes = self.bytes(block);
@@ -107,6 +119,14 @@ impl Arena {
     fn space_mut(&mut self, block: Block) -> &mut [u8] {
         let start = block.0 as usize * UNIT;
         &mut self.chunks[start / CHUNK_BYTES][start % CHUNK_BYTES..]
+    }
+
+    /// Zeros behind what is written leave nothing of who had the space before.
+    fn fill(&mut self, block: Block, class: u8, bytes: &[u8]) {
+        let size = self.sizes[usize::from(class)];
+        let space = self.space_mut(block);
+        space[1..=bytes.len()].copy_from_slice(bytes);
+        space[1 + bytes.len()..size].fill(0);
     }
 
     /// The smallest class that holds so many bytes and its own.
@@ -181,6 +201,9 @@ mod tests {
         }
         for (block, bytes) in &kept {
             assert_eq!(&arena.bytes(*block)[..bytes.len()], &bytes[..]);
+            let (own, behind) = arena.whole(*block).split_at(bytes.len());
+            assert_eq!(own, &bytes[..]);
+            assert!(behind.iter().all(|byte| *byte == 0), "{behind:?}");
         }
     }
 

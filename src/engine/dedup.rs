@@ -1,6 +1,8 @@
 //! Which events were there before: 64-bit fingerprints of (customer, kind, id) with the time of the event that was
 //! folded, for as long as the shard's clock lets a duplicate be looked for (SPEC 4, step 1).
 
+use std::collections::BTreeSet;
+
 use hashbrown::HashTable;
 
 use crate::event::{Instant, KindId, Span};
@@ -31,6 +33,18 @@ pub struct Dedup {
     parts: Vec<HashTable<Seen>>,
     /// Of each kind.
     windows: Vec<Span>,
+    walk: Option<Walk>,
+}
+
+/// The fingerprints of one moment, handed out part by part while others are added.
+#[derive(Debug)]
+struct Walk {
+    /// The shard's, at that moment.
+    clock: Instant,
+    /// The first part that was not handed out.
+    next: usize,
+    /// What was added since to parts that were not handed out.
+    later: BTreeSet<(u64, i64)>,
 }
 
 /// What an event is to those before it.
@@ -44,7 +58,7 @@ pub enum Seniority {
 
 impl Dedup {
     pub fn new(windows: Vec<Span>) -> Dedup {
-        Dedup { parts: (0..PARTS).map(|_| HashTable::new()).collect(), windows }
+        Dedup { parts: (0..PARTS).map(|_| HashTable::new()).collect(), windows, walk: None }
     }
 
     /// Looks for an earlier event with the same fingerprint, and remembers this one when it is new. `clock` is the
@@ -54,7 +68,8 @@ impl Dedup {
         if clock > time + window {
             return Seniority::Unchecked;
         }
-        let part = &mut self.parts[(fingerprint >> 32) as usize % PARTS];
+        let number = part_of(fingerprint);
+        let part = &mut self.parts[number];
         let is_twin = |seen: &Seen| {
             seen.fingerprint == fingerprint
                 && seen.kind() == usize::from(kind.0)
@@ -66,6 +81,9 @@ impl Dedup {
         }
         if part.len() == part.capacity() {
             let windows = &self.windows;
+            // A part that is still to be handed out keeps what counted then.
+            let walk = self.walk.as_ref().filter(|walk| number >= walk.next);
+            let clock = walk.map_or(clock, |walk| clock.min(walk.clock));
             part.retain(|seen| clock <= seen.time() + windows[seen.kind()]);
             // Growing when half is alive keeps sweeps rare.
             if part.len() > part.capacity() / 2 {
@@ -74,18 +92,59 @@ impl Dedup {
         }
         let seen = Seen { fingerprint, time_and_kind: time.0 << 8 | i64::from(kind.0) };
         part.insert_unique(fingerprint, seen, |seen| seen.fingerprint);
+        if let Some(walk) = self.walk.as_mut().filter(|walk| number >= walk.next) {
+            walk.later.insert((fingerprint, seen.time_and_kind));
+        }
         Seniority::New
+    }
+
+    /// Begins to hand out what counts at this moment.
+    pub fn begin_walk(&mut self, clock: Instant) {
+        self.walk = Some(Walk { clock, next: 0, later: BTreeSet::new() });
+    }
+
+    /// Hands out the next part, in no order: a fingerprint, and its time and kind as [`Dedup::restore`] takes them. False
+    /// when there are no more.
+    pub fn walk(&mut self, mut each: impl FnMut(u64, i64)) -> bool {
+        let Some(walk) = &mut self.walk else { return false };
+        let Some(part) = self.parts.get(walk.next) else {
+            self.walk = None;
+            return false;
+        };
+        let is_wanted = |seen: &&Seen| {
+            walk.clock <= seen.time() + self.windows[seen.kind()]
+                && (walk.later.is_empty() || !walk.later.contains(&(seen.fingerprint, seen.time_and_kind)))
+        };
+        part.iter().filter(is_wanted).for_each(|seen| each(seen.fingerprint, seen.time_and_kind));
+        walk.next += 1;
+        true
+    }
+
+    pub fn end_walk(&mut self) {
+        self.walk = None;
+    }
+
+    /// Adds what a walk has handed out; `None` when no kind is that far.
+    pub fn restore(&mut self, fingerprint: u64, time_and_kind: i64) -> Option<()> {
+        let seen = Seen { fingerprint, time_and_kind };
+        self.windows.get(seen.kind())?;
+        self.parts[part_of(fingerprint)].insert_unique(fingerprint, seen, |seen| seen.fingerprint);
+        Some(())
     }
 
     /// Reads the place where the fingerprint would stand, so that it is at hand soon.
     pub fn touch(&self, fingerprint: u64) {
-        let part = &self.parts[(fingerprint >> 32) as usize % PARTS];
+        let part = &self.parts[part_of(fingerprint)];
         std::hint::black_box(part.find(fingerprint, |seen| seen.fingerprint == fingerprint));
     }
 
     pub fn held_bytes(&self) -> usize {
         (0..PARTS).map(|part| self.parts[part].allocation_size()).sum()
     }
+}
+
+fn part_of(fingerprint: u64) -> usize {
+    (fingerprint >> 32) as usize % PARTS
 }
 
 /// The longest event id that decoders let through.
@@ -134,6 +193,39 @@ mod tests {
         let mut dedup = dedup();
         assert_eq!(check(&mut dedup, 1, 5_000, 0), Seniority::New);
         assert_eq!(check(&mut dedup, 1, 5_900, 6_001), Seniority::New);
+    }
+
+    #[test]
+    fn a_walk_hands_out_what_counted_when_it_began_whatever_happens_meanwhile() {
+        let mut dedup = dedup();
+        let clock = 49_000;
+        for time in 0..50_000 {
+            check(&mut dedup, spread(time), time, time.min(clock));
+        }
+        dedup.begin_walk(Instant(clock));
+        let mut copy = Dedup::new(vec![WINDOW]);
+        let (mut n, mut time) = (0, 50_000);
+        loop {
+            let more = dedup.walk(|fingerprint, time_and_kind| {
+                n += 1;
+                copy.restore(fingerprint, time_and_kind).expect("the kind is known");
+            });
+            if !more {
+                break;
+            }
+            // Enough to grow every part, at a clock at which nothing of then counts any more.
+            for _ in 0..5_000 {
+                check(&mut dedup, spread(time), time, time);
+                time += 1;
+            }
+        }
+        assert_eq!(n, 2_000);
+        for time in 48_000..50_000 {
+            assert_eq!(check(&mut copy, spread(time), time, clock), Seniority::Duplicate, "{time}");
+        }
+        assert_eq!(check(&mut copy, spread(50_000), 50_000, clock), Seniority::New);
+        assert_eq!(check(&mut copy, spread(47_999), 48_500, clock), Seniority::New);
+        assert_eq!(copy.restore(1, 5), None);
     }
 
     #[test]

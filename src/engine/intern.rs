@@ -26,6 +26,11 @@ impl Interner {
         index
     }
 
+    /// How many there are. The first so many never change.
+    pub fn n_texts(&self) -> usize {
+        self.ends.len()
+    }
+
     /// What was interned as `index`.
     pub fn text(&self, index: u32) -> &str {
         text_at(&self.texts, &self.ends, index)

@@ -4,6 +4,9 @@
 //! record is applied, its customer has been judged at every due up to the shard's clock. `apply` sees to that itself,
 //! `advance` for everybody.
 
+mod export;
+mod import;
+
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -26,6 +29,11 @@ use crate::event::{Event, Instant};
 use crate::rules::Plan;
 use crate::rules::calendar::Calendar;
 use crate::rules::plan::{DimensionId, SegmentId};
+
+pub use export::{Cut, Packet, Section, layout};
+pub use import::{Import, Misfit};
+
+use export::Export;
 
 /// What is at hand of a customer without opening them.
 #[derive(Debug)]
@@ -51,6 +59,8 @@ impl Records for RecordList {
 }
 
 const LONG_AGO: Instant = Instant(i64::MIN);
+/// The due of a customer whom recovery has changed and who is to be armed at its end. The wheel takes it for never.
+const TO_BE_ARMED: Instant = Instant(i64::MAX - 1);
 
 /// Not shared between threads: one owner folds, judges and moves the clock.
 #[derive(Debug)]
@@ -78,6 +88,8 @@ pub struct Shard {
     popped: Vec<u32>,
     /// Due at `popped_at`, in reverse order, when a budget ran out among them.
     waiting: Vec<u32>,
+    /// While the state of an earlier moment is handed out.
+    export: Option<Box<Export>>,
 }
 
 impl Shard {
@@ -102,6 +114,7 @@ impl Shard {
             encoded: Vec::new(),
             popped: Vec::new(),
             waiting: Vec::new(),
+            export: None,
             plan,
         }
     }
@@ -209,6 +222,7 @@ impl Shard {
             let mut record = self.now_of(index);
             self.fold_open(event, record.latest);
             record.latest = record.latest.max(event.time);
+            record.due = TO_BE_ARMED;
             self.close(index, record);
         }
         outcome
@@ -236,15 +250,45 @@ impl Shard {
             self.sizes[dimension][size_index(old)] -= 1;
             self.sizes[dimension][size_index(place.segment)] += 1;
         }
+        record.due = TO_BE_ARMED;
         self.close(index, record);
     }
 
-    /// Recovery, last step: moves the clock, and arms every customer strictly after their own `latest`. What is then due
-    /// is judged by the next `advance`.
-    pub fn arm(&mut self, clock: Instant) {
-        self.observe(clock);
+    /// Recovery: nobody is in a segment, as if nothing had been published yet. Facts stay.
+    pub fn forget_standings(&mut self) {
         for index in 0..self.records.0.len() as u32 {
             let mut record = self.now_of(index);
+            self.open_at(index);
+            self.open.forget_standing(&self.plan, &self.terms.cooldowns);
+            record.due = TO_BE_ARMED;
+            self.close(index, record);
+        }
+        for segments in &mut self.sizes {
+            segments.fill(0);
+            segments[0] = self.records.0.len() as u64;
+        }
+    }
+
+    /// Recovery, last step: moves the clock, and arms every customer who was changed by it strictly after their own
+    /// `latest`; the others stay armed as they were imported. What is then due is judged by the next `advance`.
+    pub fn arm(&mut self, clock: Instant) {
+        let mut next = Some(0);
+        while let Some(from) = next {
+            next = self.arm_some(clock, from, usize::MAX);
+        }
+    }
+
+    /// As [`Shard::arm`], for at most `budget` customers from that number on. Says with which to go on, if any are left;
+    /// until then nothing may be applied.
+    pub fn arm_some(&mut self, clock: Instant, from: u32, budget: usize) -> Option<u32> {
+        self.observe(clock);
+        let n_all = self.records.0.len();
+        let end = (from as usize).saturating_add(budget).min(n_all);
+        for index in from..end as u32 {
+            let mut record = self.now_of(index);
+            if record.due != TO_BE_ARMED {
+                continue;
+            }
             self.open_at(index);
             let mut view = View {
                 plan: &self.plan,
@@ -257,6 +301,7 @@ impl Shard {
             record.due = judge::next_due(&mut view, &self.terms, record.latest);
             self.close(index, record);
         }
+        (end < n_all).then_some(end as u32)
     }
 
     pub fn standing(&self, customer: &str) -> Option<Standing> {
@@ -352,6 +397,7 @@ impl Shard {
             + self.wheel.held_bytes()
             + self.dedup.held_bytes()
             + self.names.held_bytes()
+            + self.export_bytes()
     }
 
     fn check(&mut self, located: Located, event: &Event) -> Outcome {
@@ -451,6 +497,9 @@ impl Shard {
         self.encoded.clear();
         self.open.encode(&self.plan, &self.terms.cooldowns, now.latest, &mut self.encoded);
         let record = &mut self.records.0[index as usize];
+        if let Some(export) = &mut self.export {
+            export.keep(index, record, &self.arena);
+        }
         record.block = self.arena.replace(record.block, &self.encoded);
         (record.due, record.latest) = (now.due, now.latest);
         self.wheel.arm(&mut self.records, index);

@@ -53,6 +53,11 @@ impl Default for Wheel {
 }
 
 impl Wheel {
+    /// A wheel for a clock that stands there already. Who is due before it is met at once.
+    pub fn standing_at(clock: Instant) -> Wheel {
+        Wheel { now: clock.0.max(0), ..Wheel::default() }
+    }
+
     /// Sees to it that the customer is met at their due or before it.
     pub fn arm(&mut self, records: &mut impl Records, index: u32) {
         let due = records.due(index);

@@ -55,6 +55,11 @@ pub struct Topics {
     pub findings: Vec<Finding>,
     /// Those that are not there.
     pub missing: Vec<Requirement>,
+    /// How long the inputs keep their records, in ms, by the one that keeps them for the shortest time; none: for ever, or
+    /// nobody may know.
+    pub retention_ms: Option<i64>,
+    /// How long tombstones stay on the standing topic, where that is known.
+    pub tombstone_ms: Option<i64>,
     /// By name; a topic that was made anew has another id. Empty where the broker tells none.
     pub ids: BTreeMap<String, String>,
 }
@@ -76,17 +81,25 @@ impl Topics {
         };
         let mut findings = Vec::new();
         let mut ids = BTreeMap::new();
+        let (mut retention_ms, mut tombstone_ms) = (None, None);
         let n_partitions = check_counts(required, &counts, &mut findings);
         if !settings.is_embedded {
             let present: Vec<&Requirement> = there(true).collect();
             let names: Vec<&str> = present.iter().map(|present| present.topic.as_str()).collect();
             ids = native::topic_ids(admin(settings)?.inner(), &names, REQUEST_TIMEOUT);
             let configs = describe(settings, &present)?;
+            let limits = |role: Role, setting: &str| {
+                let topics = present.iter().filter(|present| present.role == role);
+                topics.filter_map(|topic| limit(configs.get(&topic.topic)?.get(setting)?)).min()
+            };
+            retention_ms = limits(Role::Input, "retention.ms");
+            tombstone_ms = limits(Role::Standing, "delete.retention.ms");
             for required in present {
                 check_config(required, configs.get(&required.topic), &mut findings);
             }
         }
-        Ok(Topics { n_partitions, findings, missing: there(false).cloned().collect(), ids })
+        let missing = there(false).cloned().collect();
+        Ok(Topics { n_partitions, findings, missing, retention_ms, tombstone_ms, ids })
     }
 
     /// Creates topics with what each role needs.
@@ -185,11 +198,15 @@ fn check_config(required: &Requirement, config: Option<&BTreeMap<String, String>
 
 /// State is rebuilt by reading the input from its start, so what is deleted is forgotten.
 fn short_retention(ms: &str, bytes: &str) -> Option<String> {
-    let limit = |text: &str| text.parse::<i64>().ok().filter(|limit| *limit >= 0);
     let days = limit(ms).map(|ms| format!("after {} days", ms / 86_400_000));
     let size = limit(bytes).map(|bytes| format!("beyond {bytes} bytes"));
     let when = days.or(size)?;
     Some(format!("its records are deleted {when}, and a restart can rebuild only what is still there"))
+}
+
+/// -1 is none.
+fn limit(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|limit| *limit >= 0)
 }
 
 fn describe(settings: &Settings, required: &[&Requirement]) -> Result<Configs, Error> {

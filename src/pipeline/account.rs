@@ -1,4 +1,4 @@
-//! Tells the metrics what was committed.
+//! Tells the metrics, and who keeps snapshots, what was committed.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,9 @@ use crate::telemetry::metrics;
 
 /// The part's changes are seen by subscribers now.
 pub fn committed(tools: &Tools, part: &Part) {
+    if let Some(keeping) = &tools.keeping {
+        keeping.committed(part.shard, &part.token);
+    }
     let now = tools.clock.now();
     let (latency, lateness) = (metrics::CHANGE_LATENCY.with([]), metrics::DUE_LATENESS.with([]));
     let mut counts = BTreeMap::new();

@@ -1,8 +1,9 @@
 //! How the shards of an instance are, put together for its status and its metrics.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::keeping::is_overdue;
 use super::status::{Phase, Status};
 use super::task::{Report, clock_lag};
 use super::tools::Tools;
@@ -13,11 +14,13 @@ use crate::telemetry::metrics;
 pub struct Board {
     status: Arc<Status>,
     reports: Mutex<BTreeMap<i32, Report>>,
+    /// Shards whose newest snapshot is too old, as was said.
+    alarmed: Mutex<BTreeSet<i32>>,
 }
 
 impl Board {
     pub fn new(status: Arc<Status>) -> Board {
-        Board { status, reports: Mutex::default() }
+        Board { status, reports: Mutex::default(), alarmed: Mutex::default() }
     }
 
     pub fn status(&self) -> &Status {
@@ -35,8 +38,35 @@ impl Board {
                 metrics::CONSUMER_LAG.set([&tools.topics[input], &shard], (high - next).max(0) as f64);
             }
         }
+        self.tell_snapshot(&report, &shard, tools);
         self.status.set_sizes(report.partition, report.sizes.clone());
         self.reports().insert(report.partition, report);
+    }
+
+    /// How old the shard's newest snapshot is, and an alarm while that is too old.
+    fn tell_snapshot(&self, report: &Report, shard: &str, tools: &Tools) {
+        let Some(keeping) = tools.keeping.as_ref().filter(|_| report.is_live) else { return };
+        let newest = keeping.newest(report.partition);
+        let since = newest.as_ref().map_or(report.live_since, |newest| newest.taken_at);
+        let age = tools.clock.now() - since;
+        if newest.is_some() {
+            metrics::SNAPSHOT_AGE.set([shard], age.0.max(0) as f64 / 1000.0);
+        }
+        let covered = |(topic, next): (&String, &i64)| {
+            newest.as_ref().is_some_and(|newest| newest.next.get(topic).is_some_and(|covered| covered >= next))
+        };
+        let has_more = !tools.topics.iter().zip(&report.next).all(covered);
+        let is_overdue = is_overdue(age, tools.retention_ms, has_more);
+        metrics::SNAPSHOT_OVERDUE.set([shard], f64::from(u8::from(is_overdue)));
+        let mut alarmed = self.alarmed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_overdue {
+            alarmed.remove(&report.partition);
+        } else if alarmed.insert(report.partition) {
+            tracing::warn!(
+                "shard {shard}: its newest snapshot is {age} old, more than half of the time for which the inputs are kept: \
+                 soon a restart will find that records are gone"
+            );
+        }
     }
 
     pub fn forget(&self, partition: i32) {

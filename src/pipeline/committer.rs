@@ -36,6 +36,9 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// How long before the end of a clean end snapshots are given up, and how long to wait between two looks at them.
+const SNAPSHOT_MARGIN: Duration = Duration::from_secs(1);
+const SNAPSHOT_WAIT: Duration = Duration::from_millis(5);
 /// Fenced so often in one generation, somebody else uses our name.
 const FENCED_MAX: u32 = 2;
 
@@ -194,13 +197,30 @@ impl<C: Cluster> Committer<C> {
     /// Whether a clean end was asked for and has come.
     fn is_finished(&mut self) -> Result<bool, Error> {
         let Some((deadline, is_sealed)) = self.stopping else { return Ok(false) };
-        if self.stamp.is_none() || self.gate.is_closed() || (is_sealed && self.queue.is_empty()) {
+        if self.stamp.is_none() || self.gate.is_closed() {
             return Ok(true);
+        }
+        if is_sealed && self.queue.is_empty() {
+            return Ok(self.are_snapshots_kept(deadline));
         }
         if self.tools.pace.now() >= deadline {
             return Err(Error::ShutdownTimeout(self.tools.settings.shutdown_timeout));
         }
         Ok(false)
+    }
+
+    /// Whether the last snapshots are there, or too late: they make the next start quicker, and nothing depends on them.
+    fn are_snapshots_kept(&self, deadline: Moment) -> bool {
+        let pace = &self.tools.pace;
+        if !self.tools.keeping.as_ref().is_some_and(|keeping| keeping.is_busy()) {
+            return true;
+        }
+        if pace.now() + SNAPSHOT_MARGIN < deadline {
+            pace.park(SNAPSHOT_WAIT);
+            return false;
+        }
+        tracing::warn!("the last snapshots are not there in time: the next start folds a little more");
+        true
     }
 
     /// Takes up what is ours from now on. Memory that stays is looked at before anything is sent.
@@ -285,10 +305,16 @@ impl<C: Cluster> Committer<C> {
             return;
         };
         self.n_readings += 1;
-        let Recovered { partition, stamp, shard, chain, starts, folding, record_at, asked, .. } = recovered;
+        let Recovered { partition, stamp, shard, chain, starts, folding, record_at, asked, snapshot, .. } = recovered;
         *owned = Owned { is_working: true, token: chain.token.clone(), record_at, begin: chain.begin.clone() };
         let reading = self.n_readings;
-        let opening = Opening { reading, partition, stamp, shard, chain, starts: starts.clone(), folding, asked };
+        if let Some(keeping) = &self.tools.keeping {
+            keeping.set_record_at(partition, record_at);
+            keeping.set_newest(partition, snapshot.as_ref());
+        }
+        let snapshot = snapshot.map(|manifest| manifest.epoch);
+        let starts_at = starts.clone();
+        let opening = Opening { reading, partition, stamp, shard, chain, starts: starts_at, folding, asked, snapshot };
         self.outbox.workers.send(partition, Order::Open(Box::new(opening)));
         self.tell_reader(ReadOrder::Start { reading, partition, starts });
     }
@@ -311,7 +337,7 @@ impl<C: Cluster> Committer<C> {
         if (self.is_unverified || self.is_doubtful) && !self.settle(&stamp)? {
             return Ok(());
         }
-        if self.queue.is_empty() {
+        if self.queue.is_empty() && !matches!(self.stopping, Some((_, true))) {
             self.seal()?;
         }
         match self.queue.pop_front() {
@@ -399,6 +425,7 @@ impl<C: Cluster> Committer<C> {
     fn keep(&mut self, shard: i32, mut n_committed: usize, record_at: Option<i64>, stamp: &Stamp) {
         if let (Some(owned), Some(at)) = (self.shards.get_mut(&shard), record_at) {
             owned.record_at = at;
+            self.tools.keeping.iter().for_each(|keeping| keeping.set_record_at(shard, at));
         }
         for epoch in &mut self.queue {
             let is_committed = |part: &Part| part.shard == shard && n_committed > 0;
@@ -513,6 +540,7 @@ impl<C: Cluster> Committer<C> {
                     debug_assert_eq!(topic, self.tools.settings.output.standing);
                     if let Some(owned) = self.shards.get_mut(&partition) {
                         owned.record_at = offset;
+                        self.tools.keeping.iter().for_each(|keeping| keeping.set_record_at(partition, offset));
                     }
                 }
                 self.n_failed = 0;

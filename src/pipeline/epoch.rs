@@ -70,19 +70,27 @@ impl Budget {
 
 /// A share of the budget that is given back when dropped.
 #[derive(Debug)]
-struct Held {
+pub struct Held {
     n_bytes: usize,
     budget: Arc<Budget>,
 }
 
 impl Held {
-    fn new(budget: &Arc<Budget>) -> Held {
+    pub fn new(budget: &Arc<Budget>) -> Held {
         Held { n_bytes: 0, budget: Arc::clone(budget) }
     }
 
     fn add(&mut self, n_bytes: usize) {
         self.n_bytes += n_bytes;
         self.budget.0.fetch_add(n_bytes, Ordering::AcqRel);
+    }
+
+    /// From now on it is so much.
+    pub fn set(&mut self, n_bytes: usize) {
+        self.add(n_bytes.saturating_sub(self.n_bytes));
+        let surplus = self.n_bytes - n_bytes;
+        self.n_bytes = n_bytes;
+        self.budget.0.fetch_sub(surplus, Ordering::AcqRel);
     }
 }
 
@@ -311,6 +319,13 @@ mod tests {
         assert!(part.size_bytes() > 0);
         assert_eq!(budget.held_bytes(), part.size_bytes());
         drop(part);
+        assert_eq!(budget.held_bytes(), 0);
+        let mut held = Held::new(&budget);
+        for n_bytes in [7, 3, 0, 9] {
+            held.set(n_bytes);
+            assert_eq!(budget.held_bytes(), n_bytes);
+        }
+        drop(held);
         assert_eq!(budget.held_bytes(), 0);
     }
 

@@ -1,4 +1,5 @@
-//! Brings shards back: standing and the shard's record from the standing topic, and from where to fold the input.
+//! Brings shards back: facts from a snapshot, standing and the shard's record from the standing topic, and from where to
+//! fold the input. Several threads do so at once, a shard each.
 //!
 //! It believes nothing else, and publishes nothing. Facts are folded afterwards by the worker, from records up to the
 //! offsets of the shard's record. Where records are gone that state was made of, it stops and says which.
@@ -12,14 +13,15 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::error::Error;
 use super::loss;
-use super::message::Messages;
-use super::record::{KEY, ShardRecord, Token};
+use super::record::{ShardRecord, Token};
+use super::restoring::{Restored, check_rules, restore};
 use super::sabotage::{self, Bug};
-use super::standing::{Entry, Standing, decode};
+use super::standing::Standing;
 use super::task::{Chain, Folding};
 use super::tools::Tools;
-use crate::engine::{self, Place, Shard};
+use crate::engine::Shard;
 use crate::kafka::{Cluster, Stamp};
+use crate::snapshot::Manifest;
 
 /// A shard to bring back.
 #[derive(Debug, Clone)]
@@ -43,6 +45,8 @@ pub struct Recovered {
     /// Where its latest record stands on the standing topic.
     pub record_at: i64,
     pub asked: Moment,
+    /// What its facts come from, beside the input.
+    pub snapshot: Option<Manifest>,
 }
 
 /// The number of the present assignment.
@@ -75,91 +79,38 @@ fn recover<C: Cluster>(
 ) -> Result<Option<Recovered>, Error> {
     let asked = tools.pace.now();
     let partition = request.partition;
-    let mut restoring = Restoring::new(tools, standing.topic(), partition);
-    let Some(mark) = standing.read(partition, 0, is_cancelled, &mut |entry| restoring.entry(&entry))? else {
-        return Ok(None);
-    };
-    let Restoring { shard, record, n_customers, .. } = restoring;
-    let (chain, folding, record_at) = match record {
+    let Some(restored) = restore(tools, standing, partition, is_cancelled)? else { return Ok(None) };
+    let Restored { shard, record, n_standings, mark, snapshot } = restored;
+    say_source(tools, partition, snapshot.as_ref(), n_standings, asked);
+    let (chain, starts, folding, record_at) = match record {
         Some((offset, record)) => {
             check_rules(tools, partition, &record)?;
-            let (chain, folding) = resume(tools, standing, partition, record)?;
-            (chain, Some(folding), offset)
+            let (chain, starts, folding) = resume(tools, standing, partition, record, snapshot.as_ref())?;
+            (chain, starts, Some(folding), offset)
         }
-        None if n_customers > 0 => {
+        None if n_standings > 0 => {
             return Err(Error::NoShardRecord { topic: standing.topic().to_owned(), partition });
         }
-        None => (first_start(tools, standing, partition)?, None, mark),
+        None => {
+            let chain = first_start(tools, standing, partition)?;
+            let starts = chain.begin.clone();
+            (chain, starts, None, mark)
+        }
     };
-    let starts = chain.begin.clone();
     let Request { stamp, assignment, .. } = request.clone();
-    Ok(Some(Recovered { partition, stamp, assignment, shard, chain, starts, folding, record_at, asked }))
+    Ok(Some(Recovered { partition, stamp, assignment, shard, chain, starts, folding, record_at, asked, snapshot }))
 }
 
-/// A shard as its standing partition fills it.
-struct Restoring<'a> {
-    topic: String,
-    partition: i32,
-    messages: Messages,
-    shard: Shard,
-    record: Option<(i64, ShardRecord)>,
-    n_customers: u64,
-    tools: &'a Tools,
-}
-
-impl<'a> Restoring<'a> {
-    fn new(tools: &'a Tools, topic: &str, partition: i32) -> Restoring<'a> {
-        let messages = Messages::new(tools.plan.clone(), tools.settings.output.format, "");
-        let shard = Shard::new(tools.plan.clone());
-        Restoring { topic: topic.to_owned(), partition, messages, shard, record: None, n_customers: 0, tools }
+fn say_source(tools: &Tools, shard: i32, snapshot: Option<&Manifest>, n_standings: u64, asked: Moment) {
+    let took_ms = tools.pace.since(asked).as_millis();
+    match snapshot {
+        Some(manifest) => tracing::info!(
+            "shard {shard}: snapshot {} of {} customers and {n_standings} later standings were read in {took_ms} ms",
+            manifest.name(),
+            manifest.n_customers
+        ),
+        None => tracing::info!("shard {shard}: {n_standings} standings were read in {took_ms} ms, and no snapshot"),
     }
-
-    fn entry(&mut self, entry: &Entry<'_>) -> Result<(), Error> {
-        if entry.key == KEY {
-            let record = decode(&self.topic, self.partition, entry)?;
-            // What other rules have written cannot be read by these.
-            check_rules(self.tools, self.partition, &record)?;
-            self.record = Some((entry.offset, record));
-            return Ok(());
-        }
-        let Some(value) = entry.value else {
-            self.erase(entry.key);
-            return Ok(());
-        };
-        let problem = |problem: String| Error::Standing {
-            topic: self.topic.clone(),
-            partition: self.partition,
-            offset: entry.offset,
-            problem,
-        };
-        let decoded = self.messages.read_standing(value).map_err(|error| problem(error.to_string()))?;
-        if decoded.customer.as_bytes() != entry.key {
-            return Err(problem("its key is not its customer".to_owned()));
-        }
-        if !sabotage::has(Bug::ForgetsStanding) {
-            self.shard.restore(&decoded.customer, &decoded.standing);
-        }
-        self.n_customers += 1;
-        Ok(())
-    }
-
-    /// A tombstone: whatever stood before it was erased.
-    fn erase(&mut self, key: &[u8]) {
-        if let Ok(customer) = std::str::from_utf8(key)
-            && self.shard.standing(customer).is_some()
-        {
-            let places = vec![Place::default(); self.tools.plan.dimensions.len()];
-            self.shard.restore(customer, &engine::Standing { sequence: 0, places });
-        }
-    }
-}
-
-/// A shard is not taken over by other rules in passing.
-fn check_rules(tools: &Tools, shard: i32, record: &ShardRecord) -> Result<(), Error> {
-    if record.rules == *tools.plan.version {
-        return Ok(());
-    }
-    Err(Error::RulesChanged { shard, recorded: record.rules.clone(), loaded: tools.plan.version.to_string() })
 }
 
 fn first_start<C: Cluster>(tools: &Tools, standing: &Standing<C>, partition: i32) -> Result<Chain, Error> {
@@ -174,9 +125,10 @@ fn resume<C: Cluster>(
     standing: &Standing<C>,
     partition: i32,
     record: ShardRecord,
-) -> Result<(Chain, Folding), Error> {
+    snapshot: Option<&Manifest>,
+) -> Result<(Chain, Vec<i64>, Folding), Error> {
     let clock = record.clock();
-    let (mut begin, mut until) = (Vec::new(), Vec::new());
+    let (mut begin, mut starts, mut until) = (Vec::new(), Vec::new(), Vec::new());
     for (input, topic) in tools.topics.iter().enumerate() {
         let (low, end) = standing.range(topic, partition)?;
         let ids = (record.topic_ids.get(topic), tools.author.topic_ids.get(topic));
@@ -192,17 +144,20 @@ fn resume<C: Cluster>(
         if end < next {
             return Err(Error::Shortened { topic: topic.clone(), partition, end, next });
         }
-        if low > began {
+        // What the snapshot has folded is not needed any more.
+        let from = snapshot.and_then(|manifest| manifest.next.get(topic).copied()).unwrap_or(began);
+        if low > from {
             let conditions = loss::conditions(&tools.plan, tools.settings.inputs[input].kind);
-            let lost = Error::Lost { topic: topic.clone(), partition, from: began, to: low - 1, conditions };
+            let lost = Error::Lost { topic: topic.clone(), partition, from, to: low - 1, conditions };
             if !tools.settings.accepts_loss {
                 return Err(lost);
             }
             tracing::error!("{lost}; going on, since the configuration accepts the loss");
         }
-        begin.push(began.max(low));
+        begin.push(if low > from { low } else { began });
+        starts.push(if sabotage::has(Bug::SkipsTheInput) && snapshot.is_some() { next } else { from.max(low) });
         until.push(if sabotage::has(Bug::FoldsTooFar) { end } else { next.max(low) });
     }
     let chain = Chain { lineage: record.lineage, epoch: record.epoch, token: Some(record.token), begin };
-    Ok((chain, Folding { until, clock }))
+    Ok((chain, starts, Folding { until, clock }))
 }

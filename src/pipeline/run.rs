@@ -6,7 +6,8 @@
 //! | `reader` | batches of records from Kafka to the workers |
 //! | `ends` | asks how far the inputs reach |
 //! | `worker-N` | shards |
-//! | `recovery` | brings shards back |
+//! | `recovery-N` | bring shards back |
+//! | `snapshots` | keeps snapshots, where they are configured |
 //! | `committer` | transactions |
 
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use super::board::Board;
 use super::committer::{Committer, Inbox, Notice, Outbox};
 use super::error::Error;
 use super::gate::Gate;
+use super::keeper;
+use super::keeping::Told;
 use super::pace::{Handle, Pace};
 use super::reading::{self, Workers};
 use super::recovery::{self, Assignments};
@@ -32,6 +35,8 @@ use crate::telemetry::metrics;
 
 /// How long one turn of the membership waits.
 const POLL: Duration = Duration::from_millis(50);
+/// Shards that are brought back at once.
+const RECOVERIES_MAX: usize = 4;
 const TELL_INTERVAL: Duration = Duration::from_millis(200);
 /// How long leaving the group may take.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -158,11 +163,21 @@ impl<C: Cluster> Instance<C> {
         let assignments = Assignments::default();
         let (request_sender, requests) = unbounded();
         let (recovered_sender, recovered) = unbounded();
-        {
+        for number in 0..tools.settings.n_workers.clamp(1, RECOVERIES_MAX) {
             let (cluster, tools, assignments) = (Arc::clone(&cluster), Arc::clone(&tools), Arc::clone(&assignments));
-            starter.start("recovery", move || {
-                recovery::run(&cluster, &tools, &requests, &assignments, &recovered_sender)
+            let (requests, recovered) = (requests.clone(), recovered_sender.clone());
+            starter.start(format!("recovery-{number}"), move || {
+                recovery::run(&cluster, &tools, &requests, &assignments, &recovered)
             })?;
+        }
+        drop(recovered_sender);
+        if tools.keeping.is_some() {
+            let tools = Arc::clone(&tools);
+            starter.start("snapshots", move || keeper::keep(&tools))?;
+        } else if tools.retention_ms.is_some() {
+            tracing::warn!(
+                "no snapshots are kept: state can be rebuilt only while the input still has all its records"
+            );
         }
         let (notices, notice_receiver) = unbounded();
         let gate = Arc::new(Gate::new(pace));
@@ -233,6 +248,9 @@ impl<C: Cluster> Instance<C> {
         // A committer that has failed does not listen.
         drop(notices.send(Notice::Stop(deadline)));
         let mut outcome = if is_clean { wait_for_committer(&pace, &*member, &board, &ended, deadline) } else { Ok(()) };
+        if let Some(keeping) = &tools.keeping {
+            keeping.tell(Told::End);
+        }
         member.leave(LEAVE_TIMEOUT);
         drop((member, notices, tools));
         assignments.fetch_add(1, std::sync::atomic::Ordering::AcqRel);

@@ -43,10 +43,24 @@ pub enum Bug {
     BelievesOldEnds,
     /// One topic is read on although another one may still have earlier records.
     ReadsTopicByTopic,
+    /// A snapshot is published without waiting for its epoch's commit.
+    PublishesTooSoon,
+    /// What is handed out is the shard as it is by then, not as it was at the cut.
+    HandsOutThePresent,
+    /// A snapshot is used whatever history it belongs to.
+    TakesAnySnapshot,
+    /// A snapshot that cannot be read is taken for an empty one.
+    TakesDamagedForEmpty,
+    /// Standings are those of the snapshot; what was published after it is left out.
+    SkipsTheTail,
+    /// Facts are those of the snapshot; the input between it and the shard's record is left out.
+    SkipsTheInput,
+    /// Whoever publishes a snapshot deletes all others, also later ones.
+    DeletesLaterOnes,
 }
 
 impl Bug {
-    pub const ALL: [Bug; 18] = [
+    pub const ALL: [Bug; 25] = [
         Bug::StampsAnew,
         Bug::KeepsForeignParts,
         Bug::CommitsWhileRevoked,
@@ -65,6 +79,13 @@ impl Bug {
         Bug::AsksTheWall,
         Bug::BelievesOldEnds,
         Bug::ReadsTopicByTopic,
+        Bug::PublishesTooSoon,
+        Bug::HandsOutThePresent,
+        Bug::TakesAnySnapshot,
+        Bug::TakesDamagedForEmpty,
+        Bug::SkipsTheTail,
+        Bug::SkipsTheInput,
+        Bug::DeletesLaterOnes,
     ];
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::keeping::Snapshots;
 use super::placement::Placement;
 use super::wall::Wall;
 use crate::event::{Format, KindId, Span};
@@ -30,6 +31,10 @@ pub struct Settings {
     /// Messages that go together into one piece of an epoch, where it can be cut.
     pub piece_messages: usize,
     pub placement: Placement,
+    /// Customers' bytes that are handed out to a snapshot before others have their turn.
+    pub slice_bytes: usize,
+    /// Where snapshots go; none: state is rebuilt from the input alone.
+    pub snapshots: Option<Snapshots>,
     /// Rebuild state although records that it once was made of are gone.
     pub accepts_loss: bool,
     pub wall: Wall,
@@ -72,6 +77,9 @@ impl Settings {
             turn_dues: 512,
             piece_messages: 1_000,
             placement: Placement::Murmur2,
+            // Well under a millisecond.
+            slice_bytes: 128 << 10,
+            snapshots: None,
             accepts_loss: false,
             wall: Wall::System,
             shutdown_timeout: Duration::from_secs(30),

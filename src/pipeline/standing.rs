@@ -47,6 +47,8 @@ pub struct Entry<'a> {
     pub key: &'a [u8],
     /// None: a tombstone.
     pub value: Option<&'a [u8]>,
+    /// Up to where it is read.
+    pub mark: i64,
 }
 
 impl<C: Cluster> Standing<C> {
@@ -205,7 +207,8 @@ fn read_until(
         let any = intake.read(usize::MAX, &mut |batch| {
             let records = (0..batch.n_records()).filter_map(|index| batch.record(index));
             for record in records.take_while(|record| record.offset < mark) {
-                let entry = Entry { offset: record.offset, key: record.key.unwrap_or_default(), value: record.value };
+                let entry =
+                    Entry { offset: record.offset, key: record.key.unwrap_or_default(), value: record.value, mark };
                 if outcome.is_ok() {
                     outcome = each(entry);
                 }

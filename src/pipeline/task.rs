@@ -12,8 +12,10 @@ use super::error::Error;
 use super::explain::Known;
 use super::merge::{Judge, Merge, Pause, Taken};
 use super::message::Messages;
+use super::progress::Steps;
 use super::record::Token;
 use super::sabotage::{self, Bug};
+use super::taking::{Going, Schedule, Taking};
 use super::tally::Tally;
 use super::tools::{Tools, Want};
 use super::writer::{Source, Writer, appended};
@@ -23,6 +25,8 @@ use crate::kafka::{Batch, Record, Stamp, Stamped};
 
 /// Records taken before others have their turn.
 const TURN_RECORDS: usize = 4_096;
+/// Customers looked at for arming before others have their turn.
+const TURN_ARMED: usize = 8_192;
 /// Offsets that moved without a change are committed this often.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -53,6 +57,8 @@ pub struct Opening {
     pub folding: Option<Folding>,
     /// When bringing it back began.
     pub asked: Moment,
+    /// The epoch of the snapshot that it was brought back from.
+    pub snapshot: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -80,6 +86,8 @@ pub struct Task {
     chain: Chain,
     merge: Merge,
     folding: Option<Folding>,
+    /// Of those that were folded: how many customers are armed.
+    n_armed: u32,
     writer: Writer,
     draft: Draft,
     changes: Vec<Change>,
@@ -92,6 +100,12 @@ pub struct Task {
     has_dues: bool,
     is_at_end: bool,
     asked: Moment,
+    live_since: Instant,
+    progress: Steps,
+    schedule: Schedule,
+    taking: Option<Taking>,
+    /// The last part was sealed: nothing is done any more but to hand out a snapshot.
+    is_over: bool,
 }
 
 /// How a shard is, for the metrics.
@@ -99,6 +113,8 @@ pub struct Task {
 pub struct Report {
     pub partition: i32,
     pub is_live: bool,
+    /// By the wall clock.
+    pub live_since: Instant,
     pub is_at_end: bool,
     pub clock: Instant,
     /// Not everyone who is due by the clock was judged yet.
@@ -112,7 +128,7 @@ pub struct Report {
 
 impl Task {
     pub fn new(opening: Opening, tools: &Tools) -> Task {
-        let Opening { reading, partition, stamp, shard, chain, starts, folding, asked } = opening;
+        let Opening { reading, partition, stamp, shard, chain, starts, folding, asked, snapshot } = opening;
         let messages = Messages::new(tools.plan.clone(), tools.settings.output.format, chain.lineage.as_str());
         let bytes_max = tools.settings.kafka.message_bytes_max();
         Task {
@@ -122,8 +138,11 @@ impl Task {
             shard,
             chain,
             merge: Merge::new(&starts),
+            progress: Steps::new(partition, tools),
+            schedule: Schedule::new(tools, snapshot, folding.is_none()),
             sealed_next: folding.as_ref().map_or(starts, |folding| folding.until.clone()),
             folding,
+            n_armed: 0,
             writer: Writer { messages, partition, bytes_max },
             draft: Draft::new(&tools.budget, tools.settings.piece_messages),
             changes: Vec::new(),
@@ -133,6 +152,9 @@ impl Task {
             has_dues: false,
             is_at_end: false,
             asked,
+            live_since: tools.clock.now(),
+            taking: None,
+            is_over: false,
         }
     }
 
@@ -158,12 +180,27 @@ impl Task {
 
     /// Does a bounded amount of work.
     pub fn step(&mut self, tools: &Tools, tally: &mut Tally) -> Result<Step, Error> {
+        let is_handing_out = self.hand_out(tools) == Some(Going::On);
+        let step = if self.is_over { Step::Idle } else { self.work(tools, tally)? };
+        Ok(if is_handing_out { Step::Busy } else { step })
+    }
+
+    fn hand_out(&mut self, tools: &Tools) -> Option<Going> {
+        let going = self.taking.as_mut()?.step(tools, &mut self.shard);
+        if going == Going::Over {
+            self.taking = None;
+        }
+        Some(going)
+    }
+
+    fn work(&mut self, tools: &Tools, tally: &mut Tally) -> Result<Step, Error> {
         if self.draft.size_bytes() >= tools.share_bytes() || tools.is_budget_spent() {
             tools.nudge(Want::Output);
             return Ok(Step::Stalled);
         }
         let pause = self.take_records(tools, tally)?;
         if self.folding.is_some() {
+            self.tell_folding(tools);
             return Ok(if self.finish_folding(tools) || pause == Pause::Turn { Step::Busy } else { Step::Idle });
         }
         self.pass_time(tools)?;
@@ -226,15 +263,25 @@ impl Task {
         }
     }
 
-    /// Folds no more when all that was folded before is folded again, and is live then.
-    fn finish_folding(&mut self, tools: &Tools) -> bool {
+    fn tell_folding(&mut self, tools: &Tools) {
+        let Some(folding) = &self.folding else { return };
         let next = self.merge.next();
-        let is_done = self
-            .folding
-            .as_ref()
-            .is_some_and(|folding| next.iter().zip(&folding.until).all(|(next, until)| next >= until));
-        if is_done && let Some(folding) = self.folding.take() {
-            self.shard.arm(folding.clock.unwrap_or(Instant(i64::MIN)));
+        let left: i64 = next.iter().zip(&folding.until).map(|(next, until)| (until - next).max(0)).sum();
+        self.progress.input(tools, left as u64);
+    }
+
+    /// Folds no more when all that was folded before is folded again: arms everybody, in turns, and is live then. Says
+    /// whether there is more to do at once.
+    fn finish_folding(&mut self, tools: &Tools) -> bool {
+        let Some(folding) = &self.folding else { return false };
+        if self.merge.next().iter().zip(&folding.until).any(|(next, until)| next < until) {
+            return false;
+        }
+        let clock = folding.clock.unwrap_or(Instant(i64::MIN));
+        if let Some(next) = self.shard.arm_some(clock, self.n_armed, TURN_ARMED) {
+            self.n_armed = next;
+        } else {
+            self.folding = None;
             if sabotage::has(Bug::ArmsAfterTheClock) {
                 let clock = self.shard.clock();
                 while self.shard.advance(clock, usize::MAX, &mut self.changes) == Progress::More {}
@@ -250,7 +297,7 @@ impl Task {
                 self.chain.epoch
             );
         }
-        is_done
+        true
     }
 
     /// Lets time pass: with the wall clock when everything was read, else with the records.
@@ -293,7 +340,14 @@ impl Task {
     pub fn seal(&mut self, tools: &Tools, is_last: bool) -> Result<Option<Part>, Error> {
         let next = self.merge.next();
         let is_time = is_last || tools.pace.since(self.sealed) >= PROGRESS_INTERVAL;
-        if self.folding.is_some() || (self.draft.is_empty() && !(is_time && next != self.sealed_next)) {
+        if self.folding.is_some() {
+            return Ok(None);
+        }
+        self.is_over = is_last;
+        if self.draft.is_empty() && !(is_time && next != self.sealed_next) {
+            if is_last {
+                self.cut_as_it_is(tools);
+            }
             return Ok(None);
         }
         self.close_piece(tools)?;
@@ -301,12 +355,14 @@ impl Task {
         self.chain.epoch += 1;
         self.sealed_next = next;
         self.sealed = tools.pace.now();
+        let predecessor = self.chain.token.replace(token.clone());
+        self.cut_if_due(tools, is_last);
         Ok(Some(Part {
             shard: self.partition,
             stamp: self.stamp.clone(),
             lineage: self.chain.lineage.clone(),
             epoch: self.chain.epoch,
-            predecessor: self.chain.token.replace(token.clone()),
+            predecessor,
             token,
             pieces: self.draft.take(),
         }))
@@ -327,10 +383,35 @@ impl Task {
         found.unwrap_or(Answer::Nobody)
     }
 
+    /// Cuts a snapshot behind the part that is being sealed, when one is due.
+    fn cut_if_due(&mut self, tools: &Tools, is_last: bool) {
+        let Some(keeping) = &tools.keeping else { return };
+        let is_due = self.taking.is_none() && self.schedule.is_due(tools, self.chain.epoch, is_last);
+        // At the end each shard is cut at once and waits for its turn, since nothing changes any more.
+        if is_due && (is_last || keeping.is_free()) {
+            self.schedule.cut(tools, keeping, self.chain.epoch);
+            self.taking =
+                Taking::begin(tools, keeping, self.partition, &mut self.shard, &self.chain, &self.sealed_next);
+        }
+    }
+
+    /// At a clean end without a last part: the memory is still what the part before left. That one is settled, for else
+    /// nobody would ask for another.
+    fn cut_as_it_is(&mut self, tools: &Tools) {
+        let n_before = self.schedule.epoch();
+        self.cut_if_due(tools, true);
+        if let (Some(keeping), Some(token)) = (&tools.keeping, &self.chain.token)
+            && self.schedule.epoch() > n_before
+        {
+            keeping.committed(self.partition, token);
+        }
+    }
+
     pub fn report(&self) -> Report {
         Report {
             partition: self.partition,
             is_live: self.folding.is_none(),
+            live_since: self.live_since,
             is_at_end: self.is_at_end,
             clock: self.shard.clock(),
             has_dues: self.has_dues,

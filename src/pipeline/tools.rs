@@ -9,6 +9,7 @@ use crossbeam_channel::Sender;
 use super::clock::Clock;
 use super::ends::Ends;
 use super::epoch::Budget;
+use super::keeping::Keeping;
 use super::pace::{Pace, Waker};
 use super::record::Author;
 use super::settings::Settings;
@@ -36,6 +37,12 @@ pub struct Tools {
     pub clock: Clock,
     pub ends: Ends,
     pub budget: Arc<Budget>,
+    /// How long the inputs keep their records, where that is limited and known.
+    pub retention_ms: Option<i64>,
+    /// How long a tombstone stays on the standing topic, where that is known.
+    pub tombstone_ms: Option<i64>,
+    /// When snapshots are kept.
+    pub keeping: Option<Arc<Keeping>>,
     /// How large an epoch may be, by how long the last ones took.
     epoch_bytes: AtomicUsize,
     /// `usize::MAX` before the first assignment.
@@ -81,6 +88,9 @@ impl Tools {
             clock: Clock::new(settings.wall.clone(), pace.clone()),
             ends: Ends::new(settings.inputs.len(), n_partitions, pace.now()),
             budget: Arc::default(),
+            retention_ms: looked.retention_ms,
+            tombstone_ms: looked.tombstone_ms,
+            keeping: settings.snapshots.clone().map(|snapshots| Arc::new(Keeping::new(snapshots, n_partitions))),
             epoch_bytes: AtomicUsize::new(EPOCH_BYTES_MAX.min(settings.buffer_bytes)),
             n_owned: AtomicUsize::new(usize::MAX),
             reader: OnceLock::new(),

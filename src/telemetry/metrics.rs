@@ -82,6 +82,20 @@ pub static STATE_BYTES: Gauge<0> =
     gauge("dormouse_state_bytes", [], Some(Bytes), "Memory that customers' facts and standing take");
 pub static SNAPSHOT_AGE: Gauge<1> =
     gauge("dormouse_snapshot_age_seconds", ["shard"], Some(Seconds), "Age of the shard's newest snapshot");
+pub static SNAPSHOT_OVERDUE: Gauge<1> = gauge(
+    "dormouse_snapshot_overdue",
+    ["shard"],
+    None,
+    "1 when the shard's newest snapshot is older than half of the time for which the inputs are kept",
+);
+pub static SNAPSHOTS: Counter<1> =
+    counter("dormouse_snapshots_total", ["outcome"], "Snapshots by how they ended: published or failed");
+pub static RESTORE_PROGRESS: Gauge<2> = gauge(
+    "dormouse_restore_progress_ratio",
+    ["shard", "step"],
+    None,
+    "How much of a step of bringing a shard back is done, from 0 to 1: snapshot, standing, input",
+);
 pub static RESTORE: Histogram<0> =
     seconds("dormouse_restore_seconds", RESTORE_BOUNDS, "How long it took to bring a shard back");
 pub static RULES_INFO: Gauge<1> =
@@ -104,6 +118,9 @@ pub(super) fn describe() {
     EPOCHS.describe();
     STATE_BYTES.describe();
     SNAPSHOT_AGE.describe();
+    SNAPSHOT_OVERDUE.describe();
+    SNAPSHOTS.describe();
+    RESTORE_PROGRESS.describe();
     RULES_INFO.describe();
     BUILD_INFO.describe();
     HISTOGRAMS.iter().for_each(|histogram| histogram.describe());

@@ -7,15 +7,15 @@ use rdkafka::admin::{AdminOptions, NewPartitions};
 use rdkafka::{Offset, TopicPartitionList};
 use testbed::kafka::Broker;
 
-fn orders(n: usize, time_ms: i64) -> Vec<String> {
+pub fn orders(n: usize, time_ms: i64) -> Vec<String> {
     (0..n).map(|i| order(&format!("c-{i}"), &format!("o-{i}"), time_ms)).collect()
 }
 
-fn produce(shop: &Shop, orders: &[String]) {
+pub fn produce(shop: &Shop, orders: &[String]) {
     shop.produce(0, orders.iter().map(String::as_str));
 }
 
-const QUICK: &str = "[time]\ngrace = \"2s\"\n";
+pub const QUICK: &str = "[time]\ngrace = \"2s\"\n";
 
 #[test]
 fn a_zombie_that_has_only_time_to_tell_is_refused() {
@@ -68,7 +68,7 @@ fn an_open_transaction_of_a_dead_owner_is_aborted_by_its_heir() {
 }
 
 /// Starts an instance that must end by itself, and says its exit code and what it said.
-fn refused(shop: &Shop, more: &str) -> (Option<i32>, String) {
+pub fn refused(shop: &Shop, more: &str) -> (Option<i32>, String) {
     let code = shop.start("refused", more).wait();
     (code, std::fs::read_to_string(shop.folder().join("refused.log")).expect("it has a log"))
 }

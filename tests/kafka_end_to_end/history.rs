@@ -85,16 +85,15 @@ fn three_topics_are_taken_as_if_they_were_one_in_order_of_time() {
 
 /// The year comes in while instances live and die. A second topic has a transaction open all the while: it is never at its
 /// end, so that the old events are not overtaken by today's clock.
-#[test]
-fn ten_kills_lose_nothing_and_tell_nothing_twice() {
+fn survive_kills(name: &str, n_lives: usize, more: impl Fn(&Shop) -> String) -> String {
     let broker = Broker::shared();
     let text = online_retail();
     let events: Vec<&str> = text.lines().collect();
-    let shop = Shop::open(broker, "kills", 3, &["orders", "still"], &shipped_rules());
+    let shop = Shop::open(broker, name, 3, &["orders", "still"], &shipped_rules());
     let expected = shop.replayed(std::slice::from_ref(&events), UNTIL);
     let still: Vec<Record> = (0..3).map(|partition| Record::new(partition, "k", "never committed")).collect();
-    let open = open_transaction(broker, "kills-still", shop.topic(1), &still);
-    let settings = "[time]\nmax_hold = \"100ms\"\n";
+    let open = open_transaction(broker, shop.topic(1), shop.topic(1), &still);
+    let settings = &format!("[time]\nmax_hold = \"100ms\"\n{}", more(&shop));
     let is_fed = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -106,7 +105,7 @@ fn ten_kills_lose_nothing_and_tell_nothing_twice() {
             producer.flush();
             is_fed.store(true, Ordering::Relaxed);
         });
-        for life in 0..10_usize {
+        for life in 0..n_lives {
             let instance = shop.start("a", settings);
             // Long enough to commit something, and cut at another instant each time.
             let n_before = shop.changes().len();
@@ -128,6 +127,21 @@ fn ten_kills_lose_nothing_and_tell_nothing_twice() {
     shop.wait_until("the end of the input", || shop.is_consumed());
     assert_eq!(instance.terminate().0, Some(0), "{}", shop.logs());
     assert_gapless(&shop.changes());
+    std::fs::read_to_string(shop.folder().join("a.log")).expect("it has a log")
+}
+
+#[test]
+fn ten_kills_lose_nothing_and_tell_nothing_twice() {
+    survive_kills("kills", 10, |_| String::new());
+}
+
+#[test]
+fn kills_with_snapshots_lose_nothing_and_tell_nothing_twice() {
+    let log = survive_kills("snapped", 8, |shop| shop.snapshots("1s"));
+    let n_used = log.lines().filter(|line| line.contains(": snapshot shard-") && line.contains("were read in")).count();
+    let n_published = log.lines().filter(|line| line.contains("is there: ")).count();
+    assert!(n_used >= 8 && n_published >= 8, "{n_used} used, {n_published} published");
+    assert!(!log.contains("cannot be used"), "every snapshot that is there can be used");
 }
 
 #[test]

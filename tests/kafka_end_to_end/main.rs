@@ -4,4 +4,5 @@ mod faults;
 mod history;
 mod receiver;
 mod shop;
+mod snapshots;
 mod subscribers;

@@ -63,8 +63,22 @@ impl<'b> Shop<'b> {
         path
     }
 
+    /// Settings that keep snapshots in this shop's folder.
+    pub fn snapshots(&self, every: &str) -> String {
+        format!("[state]\nsnapshots = \"file://{}\"\nsnapshot_every = \"{every}\"\n", self.snapshot_folder().display())
+    }
+
+    pub fn snapshot_folder(&self) -> PathBuf {
+        self.folder.path().join("snapshots")
+    }
+
     /// Starts `dormouse run` under a name.
     pub fn start(&self, instance: &str, more: &str) -> Instance {
+        self.start_in(instance, more, Vec::new())
+    }
+
+    /// The same in an environment.
+    pub fn start_in(&self, instance: &str, more: &str, environment: Vec<(String, String)>) -> Instance {
         let path = self.settings(instance, more);
         let log = self.folder.path().join(format!("{instance}.log"));
         let stderr = fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log");
@@ -72,6 +86,7 @@ impl<'b> Shop<'b> {
             .args(["run", "-c"])
             .arg(path)
             .env_clear()
+            .envs(environment)
             .env("RUST_LOG", std::env::var("RUST_LOG").unwrap_or("warn,dormouse=info".to_owned()))
             .stdin(Stdio::null())
             .stdout(Stdio::null())

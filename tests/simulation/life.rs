@@ -9,11 +9,13 @@ use dormouse::kafka;
 use dormouse::pipeline::pace::Simulated;
 use dormouse::pipeline::{self, Driven, Input, Output, Pace, Settings, Status, Stop, Wall};
 use dormouse::rules::Plan;
+use dormouse::snapshot::Store;
 
 use super::broker::Broker;
 use super::broker::log::Data;
-use super::client::{Client, Weather, World};
+use super::client::{Client, Reach, Shelf, Weather, World};
 use super::history::{self, Fed, GRACE, INPUTS, MAX_SKEW, Shop};
+use super::keeping::{self, Keeping};
 use super::schedule::{Runner, Schedule, Threads, Turn};
 use super::verdict::{FORMAT, Seen};
 
@@ -31,6 +33,7 @@ pub struct Lived {
     pub n_changes: u64,
     pub n_turns: u64,
     pub n_kills: u64,
+    pub n_snapshots: u64,
     pub fingerprint: u64,
 }
 
@@ -48,11 +51,16 @@ pub struct Life {
     n_kills: u64,
     next_event: u64,
     next_blow: u64,
+    /// The next one is a crash.
+    is_sudden: bool,
     /// When trouble ends.
     calm: u64,
     is_calm: bool,
     turn_dues: usize,
+    slice_bytes: usize,
     blow_pause: u64,
+    keeping: Keeping,
+    snapshot_every: Duration,
 }
 
 /// An instance's place, whoever fills it.
@@ -78,6 +86,7 @@ pub fn live(seed: u64) -> Result<Lived, String> {
         n_changes: life.seen.n_changes,
         n_turns: schedule.n_turns(),
         n_kills: life.n_kills,
+        n_snapshots: life.world.shelf().published.len() as u64,
         fingerprint: schedule.fingerprint(),
     })
 }
@@ -98,11 +107,20 @@ impl Life {
         let world = Arc::new(World {
             broker: Mutex::new(broker),
             weather: Mutex::new(weather),
+            shelf: Mutex::new(Shelf {
+                upload_max: rng.choice([1_000, 50_000, 3 * SECOND]).unwrap_or_default(),
+                ..Shelf::default()
+            }),
+            tombstone_ms: rng.choice([None, Some(4_000)]).unwrap_or_default(),
             epoch_ms: EPOCH_MS,
             topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
             n_partitions,
             schedule: Arc::clone(&schedule),
         });
+        let (plan, keeping) = (history::plan(), Keeping::draw(&mut rng));
+        if keeping != Keeping::Nothing && rng.u8(0..4) == 0 {
+            keeping::plant(&world, &plan, &mut rng);
+        }
         let n_slots = rng.usize(1..=3);
         let slot = |number| Slot {
             instance: format!("i{number}"),
@@ -114,7 +132,10 @@ impl Life {
         let slots = (0..n_slots).map(slot).collect();
         Life {
             runner: Runner::new(&schedule),
-            plan: history::plan(),
+            plan,
+            keeping,
+            slice_bytes: rng.choice([1, 300, 128 << 10]).unwrap_or(1),
+            snapshot_every: Duration::from_millis(rng.u64(50..3_000)),
             wall: Driven::new(Instant(EPOCH_MS)),
             shop: Shop::new(rng.u64(..), n_partitions),
             fed: Vec::new(),
@@ -124,6 +145,7 @@ impl Life {
             n_kills: 0,
             next_event: 0,
             next_blow: rng.u64(0..2 * SECOND),
+            is_sudden: false,
             calm: rng.u64(4..16) * SECOND,
             is_calm: false,
             turn_dues: rng.usize(1..4),
@@ -170,9 +192,11 @@ impl Life {
         if broker.n_decided != self.n_decided {
             self.n_decided = broker.n_decided;
             self.seen.look(&broker)?;
+            keeping::check_cover(&self.world.shelf(), &broker)?;
             // The moment after a commit is where much can be lost.
             if !self.is_calm && self.rng.u8(0..30) == 0 {
                 self.next_blow = broker.now;
+                self.is_sudden = true;
             }
         }
         Ok(())
@@ -209,6 +233,7 @@ impl Life {
         self.next_event = u64::MAX;
         *self.world.weather() = Weather { delay_max: 2_000, ..Weather::default() };
         self.world.broker().marker_delay_max = 10_000;
+        self.world.shelf().upload_max = 1_000;
         for slot in &mut self.slots {
             if slot.back > now {
                 slot.back = now;
@@ -237,7 +262,8 @@ impl Life {
         self.next_blow = now + self.rng.u64(20_000..self.blow_pause);
         let index = self.rng.usize(0..self.slots.len());
         let Some(process) = self.slots[index].process else { return };
-        match self.rng.u8(0..10) {
+        let drawn = self.rng.u8(0..12);
+        match if std::mem::take(&mut self.is_sudden) { 0 } else { drawn } {
             0..=2 => {
                 self.n_kills += 1;
                 self.runner.kill(process);
@@ -253,7 +279,12 @@ impl Life {
                 let until = now + self.rng.u64(1..7 * SECOND);
                 self.world.weather().cut_until.insert(process, until);
             }
-            _ => self.compact(),
+            9 => self.compact(),
+            _ => match self.keeping {
+                Keeping::Nothing => {}
+                Keeping::Damaged => keeping::damage(&mut self.world.shelf(), &mut self.rng),
+                Keeping::Trimmed => keeping::trim(&self.world),
+            },
         }
     }
 
@@ -284,7 +315,12 @@ impl Life {
         let client =
             Client { world: Arc::clone(&self.world), threads: Arc::clone(&threads), instance: slot.instance.clone() };
         let simulated: Arc<dyn Simulated> = threads.clone();
-        let (settings, plan) = (settings(&slot.instance, &self.wall, self.turn_dues), Arc::clone(&self.plan));
+        let (mut settings, plan) = (settings(&slot.instance, &self.wall, self.turn_dues), Arc::clone(&self.plan));
+        if self.keeping != Keeping::Nothing {
+            let store = Store::given(Arc::new(Reach(client.clone())));
+            settings.slice_bytes = self.slice_bytes;
+            settings.snapshots = Some(pipeline::Snapshots { store, every: self.snapshot_every });
+        }
         let (stop, ended) = (slot.stop.clone(), Arc::clone(&slot.ended));
         threads.start(move || {
             let status = Arc::new(Status::default());
@@ -304,7 +340,8 @@ impl Life {
         let due = Instant(self.world.wall_ms(now - 3 * SECOND)) - GRACE;
         self.seen.compare(&expected, due)?;
         self.seen.compare_rejects(&self.fed)?;
-        self.seen.compare_offsets(&self.world.broker())
+        self.seen.compare_offsets(&self.world.broker())?;
+        keeping::check(&self.world.shelf(), &self.seen)
     }
 }
 

@@ -8,6 +8,7 @@ mod broker;
 mod bugs;
 mod client;
 mod history;
+mod keeping;
 mod life;
 mod schedule;
 mod verdict;
@@ -28,7 +29,7 @@ fn seeds() -> Range<u64> {
 
 #[test]
 fn whatever_happens_every_change_is_told_once() {
-    let (mut n_changes, mut n_kills, mut n_turns) = (0, 0, 0);
+    let (mut n_changes, mut n_kills, mut n_turns, mut n_snapshots) = (0, 0, 0, 0);
     let seeds = seeds();
     let n_seeds = seeds.end - seeds.start;
     for seed in seeds {
@@ -37,12 +38,14 @@ fn whatever_happens_every_change_is_told_once() {
                 n_changes += lived.n_changes;
                 n_kills += lived.n_kills;
                 n_turns += lived.n_turns;
+                n_snapshots += lived.n_snapshots;
             }
             Err(broken) => panic!("DORMOUSE_SEEDS={seed}: {broken}"),
         }
     }
-    println!("{n_seeds} seeds: {n_turns} turns, {n_kills} kills, {n_changes} changes");
+    println!("{n_seeds} seeds: {n_turns} turns, {n_kills} kills, {n_changes} changes, {n_snapshots} snapshots");
     assert!(n_changes > n_seeds, "something is told in a life");
+    assert!(n_snapshots >= n_seeds / 2, "snapshots are taken in a life");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What must hold: after every decision of the broker, and in the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dormouse::event::{Format, Instant};
 use serde_json::Value;
@@ -18,6 +18,8 @@ pub struct Seen {
     /// By topic and partition: the next offset that was not looked at.
     next: BTreeMap<(String, i32), i64>,
     chains: BTreeMap<i32, Chain>,
+    /// Of the committed epochs of every shard.
+    pub tokens: BTreeSet<(i32, String)>,
     pub changes: BTreeMap<String, Vec<Told>>,
     pub n_changes: u64,
     pub rejects: BTreeMap<Vec<u8>, u64>,
@@ -98,6 +100,7 @@ impl Seen {
                 return Err("offsets or the clock went back".to_owned());
             }
         }
+        self.tokens.insert((partition, new.token.clone()));
         self.chains.insert(partition, new);
         Ok(())
     }

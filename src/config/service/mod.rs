@@ -83,13 +83,22 @@ impl Default for Time {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     /// Where snapshots go, as a URL.
     pub snapshots: Option<String>,
+    /// How often each shard's is taken.
+    pub snapshot_every: Span,
     pub memory_limit_bytes: Option<u64>,
     /// Rebuild state although records that it once was made of are gone.
     pub accept_loss: bool,
+}
+
+impl Default for State {
+    fn default() -> State {
+        let snapshot_every = Span(10 * Span::MINUTE.0);
+        State { snapshots: None, snapshot_every, memory_limit_bytes: None, accept_loss: false }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,6 +239,10 @@ fn read_time(section: Section, findings: &mut Findings) -> Time {
 fn read_state(section: Section, findings: &mut Findings) -> State {
     let mut reader = Reader::new(section, findings);
     let snapshots = reader.text("snapshots");
+    let snapshot_every = reader.span_or("snapshot_every", State::default().snapshot_every);
+    if snapshot_every < Span::SECOND {
+        reader.refuse("snapshot_every", "snapshots cannot be taken more often than once in a second");
+    }
     let memory_limit_bytes = reader.size("memory_limit");
     if memory_limit_bytes.is_some() {
         reader.warn(
@@ -244,7 +257,7 @@ fn read_state(section: Section, findings: &mut Findings) -> State {
         topics::check_snapshots(url, reader.findings);
     }
     reader.finish();
-    State { snapshots: snapshots.map(|url| url.value), memory_limit_bytes, accept_loss }
+    State { snapshots: snapshots.map(|url| url.value), snapshot_every, memory_limit_bytes, accept_loss }
 }
 
 fn read_http(section: Section, findings: &mut Findings) -> Http {

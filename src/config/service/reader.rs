@@ -148,6 +148,14 @@ impl<'f> Reader<'f> {
         None
     }
 
+    /// Says that a setting cannot be what it is.
+    pub fn refuse(&mut self, key: &'static str, help: &str) {
+        let title = format!("`{}` cannot be that", self.name(key));
+        if let Some(setting) = self.section.settings.get(key) {
+            self.findings.bad_value(Code::BadSetting, &setting.spot, title, help);
+        }
+    }
+
     /// Warns of a setting that is there.
     pub fn warn(&mut self, key: &'static str, code: Code, title: &str, help: &str) {
         if let Some(setting) = self.section.settings.get(key) {

@@ -141,10 +141,7 @@ pub fn check_snapshots(url: &Text, findings: &mut Findings) {
         let help = "for example \"file:///var/lib/dormouse\"; or s3://, gs://, az://";
         let title = "`state.snapshots` is not a place that we know".to_owned();
         findings.bad_value(Code::BadSetting, &url.spot, title, help);
-        return;
     }
-    let message = "this version keeps no snapshots: a restart reads the input from its start";
-    findings.warn(Code::NoSnapshots, &url.spot, message, "keep the input topics for as long as the longest window");
 }
 
 /// Inputs whose kind the rules do not know.

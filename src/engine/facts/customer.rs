@@ -188,6 +188,15 @@ impl Customer {
         left.resize(cooldowns.n, Instant::NEVER);
     }
 
+    /// In no segment from the start, with nothing published.
+    pub fn forget_standing(&mut self, plan: &Plan, cooldowns: &Cooldowns) {
+        self.segments.fill(None);
+        let History { sequence, since, left } = self.history_mut(plan, cooldowns);
+        *sequence = 0;
+        since.fill(Instant::NEVER);
+        left.fill(Instant::NEVER);
+    }
+
     fn reset(&mut self, plan: &Plan) {
         self.id.clear();
         self.segments.clear();

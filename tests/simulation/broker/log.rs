@@ -89,6 +89,13 @@ impl Log {
         entries.filter_map(|entry| entry.record.as_ref().map(|data| (entry, data)))
     }
 
+    /// Deletes what stands before an offset, as when its time is over.
+    pub fn trim(&mut self, low: i64) {
+        self.low = self.low.max(low.min(self.last_stable()));
+        let low = self.low;
+        self.entries.retain(|entry| entry.offset >= low);
+    }
+
     /// Drops decided records below `dirty` whose key has a later decided record.
     pub fn compact(&mut self, dirty: i64) {
         let limit = dirty.min(self.last_stable());

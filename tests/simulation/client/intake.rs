@@ -59,6 +59,10 @@ impl Reading for Intake {
             if flow.position >= end {
                 continue;
             }
+            if flow.position < log.low() {
+                let (topic, partition, offset) = (topics[flow.input].clone(), flow.partition, flow.position);
+                return Err(Error::Gone { topic, partition, offset });
+            }
             let mut batch = Batch::new(flow.reading, flow.input, flow.partition, flow.position, received);
             for entry in log.range(flow.position, end).take(n_max) {
                 let is_given = *isolation == Isolation::Uncommitted || log.is_visible(entry);

@@ -3,6 +3,7 @@
 mod intake;
 mod member;
 mod publisher;
+mod shelf;
 mod watermarks;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use super::schedule::{Schedule, Threads};
 pub use intake::Intake;
 pub use member::Member;
 pub use publisher::Publisher;
+pub use shelf::{Reach, Shelf};
 pub use watermarks::Watermarks;
 
 /// When a client gives up on an answer and asks again.
@@ -28,6 +30,9 @@ pub struct World {
     pub schedule: Arc<Schedule>,
     pub broker: Mutex<Broker>,
     pub weather: Mutex<Weather>,
+    pub shelf: Mutex<Shelf>,
+    /// How long a tombstone stays on the standing topic, as topics say.
+    pub tombstone_ms: Option<i64>,
     /// The wall clock at the start, in milliseconds.
     pub epoch_ms: i64,
     pub topics: Vec<String>,
@@ -52,6 +57,10 @@ impl World {
 
     pub fn weather(&self) -> MutexGuard<'_, Weather> {
         self.weather.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The wall clock at a moment of the simulation.
@@ -153,7 +162,14 @@ impl Cluster for Client {
 
     fn look(&self, _required: &[Requirement]) -> Result<Topics, Error> {
         let ids = self.world.topics.iter().map(|topic| (topic.clone(), format!("id-of-{topic}"))).collect();
-        Ok(Topics { n_partitions: self.world.n_partitions, findings: Vec::new(), missing: Vec::new(), ids })
+        Ok(Topics {
+            n_partitions: self.world.n_partitions,
+            findings: Vec::new(),
+            missing: Vec::new(),
+            ids,
+            retention_ms: None,
+            tombstone_ms: self.world.tombstone_ms,
+        })
     }
 
     fn join(&self, _topics: &[String], listener: Listener) -> Result<Arc<Member>, Error> {

@@ -39,8 +39,12 @@ impl Folder<'_> {
                 self.touched.add(self.dependence.on_series(*id));
             }
         }
-        if self.plan.schema.kinds[usize::from(event.kind.0)].builtin == Builtin::Profile {
+        let builtin = self.plan.schema.kinds[usize::from(event.kind.0)].builtin;
+        if builtin == Builtin::Profile {
             self.set_attributes(customer, event);
+        }
+        if self.plan.interests.any() {
+            customer.add_items(event, builtin, self.plan.interests, self.names);
         }
     }
 

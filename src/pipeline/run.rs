@@ -66,6 +66,7 @@ pub fn run_in<C: Cluster>(
         let instance = Instance::start(cluster, pace, settings, plan, status, &topics)?;
         instance.work(stop)
     });
+    status.desk().close();
     match &outcome {
         Ok(()) => status.set_phase(Phase::Stopping),
         Err(error) => {
@@ -147,6 +148,7 @@ impl<C: Cluster> Instance<C> {
         let no_more_input = Stop::default();
 
         let workers = start_workers(&mut starter, &tools, &board)?;
+        status.desk().open(workers.clone(), tools.settings.placement, tools.n_partitions);
         let (reader_sender, reader_orders) = unbounded();
         {
             let (cluster, tools) = (Arc::clone(&cluster), Arc::clone(&tools));
@@ -237,6 +239,7 @@ impl<C: Cluster> Instance<C> {
         let Instance { tools, board, member, notices, assignments, no_more_input, ended, threads } = self;
         let pace = tools.pace.clone();
         board.status().set_phase(Phase::Stopping);
+        board.status().desk().close();
         no_more_input.request();
         tools.wake_reader();
         tools.ends.demand();

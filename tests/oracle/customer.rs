@@ -8,6 +8,7 @@ use jiff::{Timestamp, ToSpan};
 
 use super::event::Event;
 use super::facts::{Facts, zoned};
+use super::interests::Interests;
 use super::moment::{Moment, Standing};
 use super::rules::{Dimension, Rule, Rules, Segment};
 use super::{Cause, Change};
@@ -24,6 +25,8 @@ pub struct Customer<'a> {
     /// Kind, id and time of the events that a duplicate is told by.
     remembered: Vec<(String, String, i64)>,
     pub changes: Vec<Change>,
+    /// What each of the changes offers, where the rules ask for it.
+    pub interests: Vec<Interests>,
 }
 
 impl<'a> Customer<'a> {
@@ -39,6 +42,7 @@ impl<'a> Customer<'a> {
             looked: i64::MIN,
             remembered: Vec::new(),
             changes: Vec::new(),
+            interests: Vec::new(),
         }
     }
 
@@ -155,6 +159,7 @@ impl<'a> Customer<'a> {
     }
 
     fn publish(&mut self, number: usize, target: Option<usize>, at: i64, cause: Cause) {
+        self.interests.extend(self.facts.interests(self.rules));
         let dimension = &self.rules.dimensions[number];
         let standing = &mut self.standings[number];
         let name = |segment: Option<usize>| segment.map(|segment| dimension.segments[segment].name.clone());

@@ -9,6 +9,7 @@ use jiff::{Timestamp, Zoned};
 use super::decimal::Decimal;
 use super::event::{Event, day_of};
 use super::filter::part;
+use super::interests::{self, Interests};
 use super::rules::{FIELDS, Measure, Rules};
 use super::value::{Scalar, Value};
 
@@ -64,6 +65,11 @@ impl Facts {
     pub fn first(&self) -> i64 {
         let first = self.events.iter().map(|event| event.time).min().expect("a customer has an event");
         first.div_euclid(1000) * 1000
+    }
+
+    /// What to offer, where the rules ask for it.
+    pub fn interests(&self, rules: &Rules) -> Option<Interests> {
+        rules.interests.map(|limits| interests::of(&self.events, limits))
     }
 
     /// The latest value of a profile attribute; nothing when it was removed.

@@ -8,6 +8,7 @@ mod decimal;
 mod event;
 mod facts;
 mod filter;
+pub mod interests;
 mod language;
 mod moment;
 mod rules;
@@ -18,6 +19,7 @@ use std::fmt;
 
 use customer::Customer;
 use event::Event;
+use interests::Interests;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
@@ -79,6 +81,8 @@ pub struct Reject {
 pub struct Replayed {
     /// By customer, then by sequence.
     pub changes: Vec<Change>,
+    /// What each of the changes offers; empty where the rules do not ask for it.
+    pub interests: Vec<Interests>,
     pub rejects: Vec<Reject>,
 }
 
@@ -110,7 +114,10 @@ pub fn replay(rules_toml: &str, files: &[&str], until: Option<i64>, grace: i64) 
     for customer in customers.values_mut() {
         customer.pass_time(until.or(latest).unwrap_or(clock));
     }
-    replayed.changes = customers.into_values().flat_map(|customer| customer.changes).collect();
+    for customer in customers.into_values() {
+        replayed.changes.extend(customer.changes);
+        replayed.interests.extend(customer.interests);
+    }
     replayed
 }
 

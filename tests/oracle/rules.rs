@@ -7,6 +7,7 @@ use toml::{Table, Value as Toml};
 
 use super::decimal::Decimal;
 use super::event::day_number;
+use super::interests::{self, Limits};
 use super::language::{Operator, Tree, parse};
 use super::value::Value;
 
@@ -19,6 +20,7 @@ pub struct Rules {
     pub series: Vec<Series>,
     pub scores: Vec<Score>,
     pub dimensions: Vec<Dimension>,
+    pub interests: Option<Limits>,
 }
 
 /// Durations in ms.
@@ -134,6 +136,7 @@ pub fn load(text: &str) -> Rules {
         series: loader.series,
         scores,
         dimensions,
+        interests: interests::limits(&table),
     }
 }
 

@@ -37,3 +37,24 @@ pub enum Error {
     #[error("the topics cannot be looked at: {0}")]
     Admin(KafkaError),
 }
+
+impl Error {
+    /// Whether nobody answered, so that asking again may help.
+    pub fn is_silence(&self) -> bool {
+        let code = match self {
+            Error::Unreachable { .. } => return true,
+            Error::Admin(KafkaError::AdminOp(code)) => Some(*code),
+            Error::Admin(source) => source.rdkafka_error_code(),
+            _ => None,
+        };
+        matches!(
+            code,
+            Some(
+                RDKafkaErrorCode::BrokerTransportFailure
+                    | RDKafkaErrorCode::AllBrokersDown
+                    | RDKafkaErrorCode::OperationTimedOut
+                    | RDKafkaErrorCode::RequestTimedOut
+            )
+        )
+    }
+}

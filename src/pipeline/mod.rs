@@ -19,6 +19,7 @@ mod gate;
 mod keeper;
 mod keeping;
 mod loss;
+mod memory;
 mod merge;
 pub mod message;
 pub mod pace;

@@ -15,7 +15,7 @@ use serde_json::Value;
 use testbed::kafka::{Broker, Record};
 
 use crate::receiver::{REFUSED, Receiver, assert_in_order};
-use crate::shop::{Shop, open_transaction, order};
+use crate::shop::{Shop, TEN_MINUTES, open_transaction, order};
 
 /// Who bought is active for five days, then dormant. The second dimension is there to be passed over.
 const RULES: &str = r#"
@@ -117,7 +117,7 @@ impl<'b> Scene<'b> {
         let ghosts: Vec<Record> =
             (0..3).map(|p| Record { headers: headers.clone(), ..Record::new(p, "ghost", change.as_str()) }).collect();
         let id = format!("{}-ghost", self.topic);
-        let producer = open_transaction(self.shop.broker, &id, &self.topic, &ghosts);
+        let producer = open_transaction(self.shop.broker, &id, &self.topic, &ghosts, TEN_MINUTES);
         producer.abort_transaction(Duration::from_secs(30)).expect("it aborts");
     }
 

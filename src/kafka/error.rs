@@ -15,7 +15,7 @@ pub enum Error {
     Read { topic: String, partition: i32, offset: i64, code: RDKafkaErrorCode },
     #[error(
         "{topic}/{partition} no longer has offset {offset}, where reading should go on: records were deleted before \
-         they were read. Lengthen the topic's retention"
+         they were read, or the topic was made anew. Lengthen its retention, or start a group of its own for a new topic"
     )]
     Gone { topic: String, partition: i32, offset: i64 },
     #[error("{topic}/{partition} cannot be assigned: {source}")]

@@ -15,6 +15,14 @@ test *args:
 simulate *args:
     scripts/simulate {{ args }}
 
+# Kill and freeze instances over a real Kafka hundreds of times, and compare with a run that nobody disturbed
+torture kills="200":
+    DORMOUSE_KILLS={{ kills }} cargo test --release --locked --test kafka_end_to_end torture -- --nocapture --test-threads 1
+
+# Restart three instances in turn, counting how often shards are brought back
+restarts times="50":
+    DORMOUSE_RESTARTS={{ times }} cargo test --release --locked --test kafka_end_to_end restarts -- --nocapture --test-threads 1
+
 # All that CI asks
 ci:
     .ci/run

@@ -8,13 +8,14 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant as Clock;
 
-use dormouse::engine::{Cause, Change, Evidence, Place, Reading, Readings, Standing};
+use dormouse::engine::{Cause, Change, Evidence, Place, Readings, Standing};
 use dormouse::event::{AmountSource, Builtin, Decoder, Format, Instant, KindSchema, Schema, Span, TextField, wire};
 use dormouse::pipeline::message::{Messages, Origin};
 use dormouse::rules::Plan;
 use dormouse::rules::plan::{
-    Comparison, ComparisonId, Condition, Dimension, DimensionId, Segment, SegmentId, Test, TextOperand,
+    Comparison, ComparisonId, Condition, Dimension, DimensionId, InterestLimits, Segment, SegmentId, Test, TextOperand,
 };
+use dormouse::rules::reading::Quantity;
 use prost::Message;
 
 const N_EVENTS: usize = 2_000;
@@ -61,7 +62,7 @@ fn read_json(what: &str, decoder: &Decoder, lines: &[String]) {
 
 fn write_messages() {
     let plan = Arc::new(plan());
-    let value = Readings::One(Reading::Duration(Span(2_592_000_001)));
+    let value = Readings::One(Quantity::Duration(Span(2_592_000_001)));
     let evidence = Evidence { comparison: ComparisonId(0), value, holds: true };
     let change = Change {
         customer: "customer-0001234567".into(),
@@ -73,6 +74,8 @@ fn write_messages() {
         effective_at: Instant(1_770_023_564_001),
         cause: Cause::Event,
         evidence: vec![evidence; 2],
+        reason: None,
+        interests: None,
         standing: [Some(SegmentId(1)), None].into(),
     };
     let origin = Origin::Record { topic: "purchases", partition: 3, offset: 1_234_567, event_id: Some("e-1234567") };
@@ -249,5 +252,7 @@ fn plan() -> Plan {
         scores: vec![],
         comparisons: vec![Comparison { text: r#"purchase.since_last() > duration("30d")"#.into(), test }],
         dimensions: vec![dimension("activity", &["active", "dormant"]), dimension("spend", &["low", "high"])],
+        reasons: false,
+        interests: InterestLimits::default(),
     }
 }

@@ -1,13 +1,12 @@
-//! Wakes the dormant: one coupon for each change into the segment, never two, in a SQLite database.
+//! Wakes the dormant: one coupon for each change into the segment, never two, for what they like best, in SQLite.
 //!
 //! Coupons and the place up to which the topic was read are written in one SQLite transaction, so both are there or
 //! neither is, wherever the program was killed; Kafka keeps no place for it. A `change_id` that comes again finds its
-//! coupon there. Whoever sends the coupons out reads them from the table. One process at a time: it reads all partitions.
+//! coupon there. One process at a time: it reads all partitions. What they like best is known with `[interests]`.
 //!
 //!     cargo run --example coupons -- --brokers 127.0.0.1:9092 --topic segment-changes --database coupons.sqlite
 
 use std::error::Error;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
@@ -25,7 +24,7 @@ struct Options {
     #[arg(long, default_value = "segment-changes")]
     topic: String,
     #[arg(long, default_value = "coupons.sqlite")]
-    database: PathBuf,
+    database: std::path::PathBuf,
     #[arg(long, default_value = "behaviour")]
     dimension: String,
     #[arg(long, default_value = "dormant")]
@@ -40,10 +39,11 @@ struct Options {
 struct Change {
     change_id: String,
     customer_id: String,
+    interests: Option<std::collections::HashMap<String, Vec<String>>>,
 }
 
 const TABLES: &str = "
-    CREATE TABLE IF NOT EXISTS coupons (change_id TEXT PRIMARY KEY, customer_id TEXT NOT NULL, code TEXT UNIQUE NOT NULL);
+    CREATE TABLE IF NOT EXISTS coupons (change_id TEXT PRIMARY KEY, customer_id TEXT, code TEXT UNIQUE, category TEXT);
     CREATE TABLE IF NOT EXISTS places (topic TEXT, partition INTEGER, next INTEGER, PRIMARY KEY (topic, partition));";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -52,8 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     database.execute_batch(TABLES)?;
     let consumer = start(&options, &database)?;
     loop {
-        // What is at hand goes into one transaction, since a commit is a write to the disk.
-        let transaction = database.transaction()?;
+        let transaction = database.transaction()?; // for all at hand, since a commit is a write to the disk
         for message in std::iter::from_fn(|| consumer.poll(Duration::from_millis(50))).take(100) {
             match message {
                 Ok(message) => take(&message, &options, &transaction)?,
@@ -91,8 +90,9 @@ fn take(message: &BorrowedMessage, options: &Options, transaction: &Transaction)
     let into = (header("dormouse-dimension"), header("dormouse-to"));
     if into == (Some(options.dimension.as_bytes()), Some(options.segment.as_bytes())) {
         let change: Change = serde_json::from_slice(message.payload().unwrap_or_default())?;
-        let sql = "INSERT INTO coupons VALUES (?1, ?2, hex(randomblob(8))) ON CONFLICT (change_id) DO NOTHING";
-        transaction.execute(sql, (change.change_id, change.customer_id))?;
+        let category = change.interests.and_then(|mut lists| lists.remove("categories")?.into_iter().next());
+        let sql = "INSERT INTO coupons VALUES (?1, ?2, hex(randomblob(8)), ?3) ON CONFLICT (change_id) DO NOTHING";
+        transaction.execute(sql, (change.change_id, change.customer_id, category))?;
     }
     let place = (message.topic(), message.partition(), message.offset() + 1);
     transaction.execute("INSERT OR REPLACE INTO places VALUES (?1, ?2, ?3)", place)?;

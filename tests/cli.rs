@@ -87,6 +87,7 @@ fn help_names_the_commands() {
               replay    Replay events from files and print the changes
               report    Say how good each segment is: size, value, flows, and the tests of a useful segment
               check     Say everything that is wrong with a configuration, and what it does
+              explain   Say why a customer is where they are, how far from changing, and what comes next
               suggest   Read thresholds off a history: a first rules file, with the reason beside each figure
               topics    Say whether the topics are there and right; make them
               generate  Write the events of a made-up shop, for trying out rules and for measuring
@@ -116,7 +117,7 @@ fn help_names_the_commands() {
 
 #[test]
 fn every_command_has_an_example() {
-    for command in ["replay", "check", "suggest", "topics"] {
+    for command in ["replay", "check", "explain", "suggest", "topics"] {
         let output = dormouse(&[], &[command, "--help"]);
         assert_eq!(output.status.code(), Some(0), "{command}");
         let text = String::from_utf8(output.stdout).expect("text");
@@ -408,13 +409,13 @@ fn librdkafka_is_asked_about_its_settings() {
               |
               = help: its settings are at https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 
-            error[E0601]: `ssl.key.password` cannot have this value: Configuration property "ssl.key.password" not supported in this build: OpenSSL not available at build time
+            error[E0601]: `ssl.key.password` cannot have this value: this dormouse was built without TLS
              --> dormouse.toml:8:1
               |
             8 | "ssl.key.password" = "*******"
               | ^^^^^^^^^^^^^^^^^^
               |
-              = help: its settings are at https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
+              = help: build it with `cargo build --release --features tls`
 
             3 errors
         "#]],

@@ -97,6 +97,52 @@ fn a_reader_that_goes_away_is_no_error() {
     assert_eq!(ended.status.code(), Some(0), "{}", text(&ended.stderr));
 }
 
+/// Where the demo says that its pages are.
+fn address(introduction: &mut impl std::io::BufRead) -> String {
+    let mut line = String::new();
+    loop {
+        line.clear();
+        assert!(introduction.read_line(&mut line).expect("text") > 0, "it never said where it listens");
+        if let Some(at) = line.find("http://") {
+            return line[at..].split(['/', ' ', '\n']).take(3).collect::<Vec<_>>().join("/");
+        }
+    }
+}
+
+#[test]
+fn a_running_instance_explains_as_the_files_do() {
+    let mut child = dormouse(&["demo", "--speed", "max", "--after", "3650d"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut introduction = std::io::BufReader::new(child.stderr.take().expect("it is piped"));
+    let url = address(&mut introduction);
+    std::thread::spawn(move || std::io::copy(&mut introduction, &mut std::io::sink()));
+    let explain = |args: &[&str]| {
+        let output = dormouse(&[&["explain", "13047", "--json"], args].concat()).output().expect("the binary runs");
+        (output.status.code(), serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap_or_default())
+    };
+    let asked = Instant::now();
+    let said = loop {
+        let (code, said) = explain(&["--url", &url]);
+        // The year is over once its clock is.
+        if code == Some(0) && said["at"].as_str().is_some_and(|at| at > "2011-12-10") {
+            break said;
+        }
+        assert!(asked.elapsed() < Duration::from_secs(120), "{code:?} {said}");
+    };
+    let at = said["at"].as_str().expect("a time");
+    let (code, of_files) =
+        explain(&["-c", "config/segments.toml", "data/online-retail.jsonl.zst", "--at", at, "--grace", "0s"]);
+    assert_eq!((code, of_files), (Some(0), said));
+    let nobody = dormouse(&["explain", "no/body?", "--url", &url]).output().expect("the binary runs");
+    assert_eq!(nobody.status.code(), Some(1));
+    assert_eq!(text(&nobody.stderr), "error: there is no customer `no/body?`\n");
+    let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
+    assert!(killed.success() && child.wait().expect("it ends").success());
+}
+
 #[test]
 fn only_dimensions_that_the_rules_have_can_be_shown() {
     let refused = dormouse(&["demo", "--dimension", "behavior"]).output().expect("the binary runs");

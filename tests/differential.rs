@@ -6,6 +6,7 @@
 mod generate;
 mod given;
 mod oracle;
+mod said;
 
 use std::env;
 use std::fs;
@@ -16,13 +17,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use generate::{Case, case};
 use jiff::Timestamp;
-use oracle::{Cause, Change, difference, replay};
-use serde_json::Value;
+use oracle::interests::Interests;
+use oracle::{Cause, Change, Replayed, difference, replay};
+use said::{change, interests};
 
 /// What the binary said.
 struct Said {
     /// In the order of writing.
     changes: Vec<Change>,
+    /// Of each change; empty where the rules do not ask for them.
+    interests: Vec<Interests>,
     n_rejects: usize,
 }
 
@@ -51,38 +55,24 @@ fn run(folder: &Path, files: &[PathBuf], case: &Case, threads: usize) -> Result<
         return Err(format!("{}\n{}", output.status, String::from_utf8_lossy(&output.stderr)));
     }
     let read = |path: &Path| fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
-    let changes: Option<Vec<Change>> = read(&changes)?.lines().map(change).collect();
+    let said = read(&changes)?;
+    let changes: Option<Vec<Change>> = said.lines().map(change).collect();
     let changes = changes.ok_or("a change is not as the contract says")?;
-    Ok(Said { changes, n_rejects: read(&rejects)?.lines().count() })
-}
-
-fn change(line: &str) -> Option<Change> {
-    let change: Value = serde_json::from_str(line).ok()?;
-    let segment = |field: &str| match &change[field] {
-        Value::Null => Some(None),
-        Value::String(name) if !name.is_empty() => Some(Some(name.clone())),
-        _ => None,
-    };
-    let instant: Timestamp = change["effective_at"].as_str()?.parse().ok()?;
-    Some(Change {
-        customer_id: change["customer_id"].as_str()?.to_owned(),
-        sequence: change["sequence"].as_u64()?,
-        dimension: change["dimension"].as_str()?.to_owned(),
-        from: segment("from")?,
-        to: segment("to")?,
-        effective_at: instant.as_millisecond(),
-        cause: Cause::named(change["cause"]["type"].as_str()?)?,
-    })
+    let interests = said.lines().filter_map(interests).collect();
+    Ok(Said { changes, interests, n_rejects: read(&rejects)?.lines().count() })
 }
 
 /// How the binary disagrees with what is right, in words, or nothing.
-fn disagreement(folder: &Path, case: &Case, right: &[Change], n_rejects: usize) -> Option<String> {
+fn disagreement(folder: &Path, case: &Case, replayed: &Replayed) -> Option<String> {
     let files = written(folder, case);
-    let mut right = right.to_vec();
-    right.sort_by(|a, b| {
-        let key = |change: &Change| (change.effective_at, change.customer_id.clone(), change.sequence);
-        key(a).cmp(&key(b))
+    let mut order: Vec<usize> = (0..replayed.changes.len()).collect();
+    order.sort_by_key(|index| {
+        let change = &replayed.changes[*index];
+        (change.effective_at, change.customer_id.clone(), change.sequence)
     });
+    let right: Vec<Change> = order.iter().map(|index| replayed.changes[*index].clone()).collect();
+    let offered: Vec<&Interests> = order.iter().filter_map(|index| replayed.interests.get(*index)).collect();
+    let n_rejects = replayed.rejects.len();
     for threads in [1, 2] {
         let said = match run(folder, &files, case, threads) {
             Ok(said) => said,
@@ -91,12 +81,21 @@ fn disagreement(folder: &Path, case: &Case, right: &[Change], n_rejects: usize) 
         if said.changes != right {
             return Some(format!("  on {threads} threads:\n{}", smallest(case, &right, &said.changes)));
         }
+        if let Some(index) = (0..right.len()).find(|index| said.interests.get(*index) != offered.get(*index).copied()) {
+            let (change, found, right) = (&right[index], said.interests.get(index), offered.get(index));
+            return Some(format!("  on {threads} threads: {change} offers {found:?}, right is {right:?}"));
+        }
         if said.n_rejects != n_rejects {
             return Some(format!("  on {threads} threads: {} rejects, right are {n_rejects}", said.n_rejects));
         }
     }
     fs::remove_dir_all(folder).expect("the folder of the case goes");
     None
+}
+
+/// Changes that are known to be right.
+fn of_changes(right: &[Change]) -> Replayed {
+    Replayed { changes: right.to_vec(), ..Replayed::default() }
 }
 
 /// The customer with the fewest lines among those that differ.
@@ -161,7 +160,7 @@ fn given_cases_agree() {
         let given = &cases[number];
         let files = vec![given.events.clone()];
         let case = Case { rules: given.rules.clone(), files, until: Some(given::UNTIL), grace: given::GRACE };
-        let found = disagreement(&folder(&format!("case-{}", given.name)), &case, &given.changes, 0);
+        let found = disagreement(&folder(&format!("case-{}", given.name)), &case, &of_changes(&given.changes));
         found.map(|found| format!("case {}\n{found}", given.name))
     });
 }
@@ -181,7 +180,7 @@ fn generated_cases_agree() {
         let files: Vec<&str> = case.files.iter().map(String::as_str).collect();
         let right = replay(&case.rules, &files, case.until, case.grace);
         let folder = folder(&format!("seed-{seed}"));
-        let found = disagreement(&folder, &case, &right.changes, right.rejects.len());
+        let found = disagreement(&folder, &case, &right);
         found.map(|found| format!("seed {seed}, kept in {}\n{found}", folder.display()))
     });
 }
@@ -226,7 +225,7 @@ fn a_sum_beyond_its_bound_stays_there() {
         change("gives", 3, "full", false, START + 2_000 + HOUR, Cause::Elapsed),
     ];
     let case = Case { rules: rules.concat(), files: vec![events], until: Some(START + 24 * HOUR), grace: given::GRACE };
-    let found = disagreement(&folder("saturated"), &case, &right, 0);
+    let found = disagreement(&folder("saturated"), &case, &of_changes(&right));
     assert!(found.is_none(), "{}", found.unwrap_or_default());
 }
 
@@ -276,6 +275,6 @@ min_stay = "1d"
     let case = Case { rules: rules.to_owned(), files: vec![events], until: Some(START + 9 * DAY), grace: given::GRACE };
     let replayed = replay(&case.rules, &[&case.files[0]], case.until, case.grace);
     assert_eq!(difference(&right, &replayed.changes), None, "the oracle");
-    let found = disagreement(&folder("late-correction"), &case, &right, 0);
+    let found = disagreement(&folder("late-correction"), &case, &replayed);
     assert!(found.is_none(), "{}", found.unwrap_or_default());
 }

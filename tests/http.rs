@@ -87,6 +87,27 @@ fn sizes_need_rules_first() {
 }
 
 #[test]
+fn customers_need_an_instance_at_work() {
+    let status = Arc::new(Status::default());
+    let server = start(&status);
+    let (line, headers, body) = request(&server, "GET", "/v1/customers/c");
+    assert_eq!(line, "HTTP/1.1 503 Service Unavailable");
+    assert!(headers.contains("content-type: application/problem+json"), "{headers}");
+    assert!(body.contains("the rules are not loaded yet"), "{body}");
+    let rules = "[[dimension]]\nname = \"d\"\n[[dimension.segment]]\nname = \"s\"\nwhen = 'purchase.count() >= 1'\n";
+    let loaded = dormouse::config::rules::load_text("segments.toml", rules).expect("they are right");
+    status.set_plan(Arc::new(loaded.plan));
+    let (line, _, body) = request(&server, "GET", "/v1/customers/c/explain");
+    assert_eq!(line, "HTTP/1.1 503 Service Unavailable");
+    assert!(body.contains("the instance is starting"), "{body}");
+    let (line, headers, _) = request(&server, "GET", "/v1/customers/%ff");
+    assert_eq!(line, "HTTP/1.1 400 Bad Request");
+    assert!(headers.contains("content-type: application/problem+json"), "{headers}");
+    let long = "c".repeat(257);
+    assert_eq!(request(&server, "GET", &format!("/v1/customers/{long}")).0, "HTTP/1.1 400 Bad Request");
+}
+
+#[test]
 fn an_open_connection_does_not_hold_up_the_end() {
     let server = start(&Arc::default());
     let mut open = TcpStream::connect(server.address()).expect("the server listens");

@@ -4,8 +4,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use dormouse::kafka::{
-    Ends as _, Fence, Intake, Isolation, Member, Membership as _, Outcome, Outgoing, Publisher, Publishing as _,
-    Reading as _, Reason, Rebalance, Requirement, Role, Settings, Stamp, Topics, Watermarks,
+    Ends as _, Fence, Intake, Isolation, Member, Membership as _, Outcome, Outgoing, PREFETCH_BYTES, Publisher,
+    Publishing as _, Reading as _, Reason, Rebalance, Requirement, Role, Settings, Stamp, Topics, Watermarks,
 };
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use testbed::kafka::{Broker, Record};
@@ -19,6 +19,7 @@ fn settings(broker: &Broker, name: &str) -> Settings {
         instance: format!("instance-{name}"),
         client: Vec::new(),
         is_embedded: false,
+        prefetch_bytes: PREFETCH_BYTES,
     }
 }
 

@@ -15,6 +15,9 @@ fn disagreement(case: &Given) -> Option<String> {
     if !replayed.rejects.is_empty() {
         return Some(format!("case {}: {:?}", case.name, replayed.rejects));
     }
+    if !replayed.interests.is_empty() {
+        return Some(format!("case {}: {:?}", case.name, replayed.interests));
+    }
     replayed.changes.sort();
     difference(&case.changes, &replayed.changes).map(|lines| format!("case {}\n{lines}", case.name))
 }

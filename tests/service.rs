@@ -119,6 +119,19 @@ fn a_service_gets_ready_counts_and_ends_cleanly() {
     assert!(metrics.contains(r#"dormouse_rejects_total{reason="undecodable"} 1"#), "{metrics}");
     service.wait_for("/v1/segments", r#""name":"active","customers":2"#);
     assert!(service.get("/healthz").starts_with("HTTP/1.1 200 OK"));
+    let standing = service.get("/v1/customers/a");
+    assert!(standing.starts_with("HTTP/1.1 200 OK"), "{standing}");
+    assert!(
+        standing.contains(r#""partition":0,"sequence":1,"standing":{"activity":{"segment":"active","since":"#),
+        "{standing}"
+    );
+    let explanation = service.get("/v1/customers/b/explain");
+    assert!(explanation.contains(r#""reason":"1 purchase in the last 30 days""#), "{explanation}");
+    let nobody = service.get("/v1/customers/c");
+    assert!(
+        nobody.starts_with("HTTP/1.1 404 Not Found") && nobody.contains("urn:dormouse:unknown-customer"),
+        "{nobody}"
+    );
     let url = format!("http://{}", service.address);
     let report = dormouse(folder.path(), &["report", "--json", "--url", &url]).output().expect("the binary runs");
     let report: serde_json::Value = serde_json::from_slice(&report.stdout).expect("the report is JSON");

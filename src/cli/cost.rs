@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::rules::plan::SeriesId;
+use crate::rules::plan::{InterestLimits, SeriesId};
 use crate::rules::{Plan, cost, shown};
 
 /// Two tables: what is kept, and what each segment reads of it. Ends with a line break.
@@ -31,6 +31,10 @@ fn write_tables(plan: &Plan) -> Result<String, std::fmt::Error> {
     if cost.n_profile_attributes > 0 {
         let attributes = plan.profile.iter().map(|id| &*plan.schema.attributes[id.0 as usize]);
         writeln!(text, "  profile: {}", attributes.collect::<Vec<_>>().join(" "))?;
+    }
+    if cost.interest_bytes > 0 {
+        let n = InterestLimits::ITEMS_MAX;
+        writeln!(text, "  interests: the last {n} items; at most about {} B a customer", cost.interest_bytes)?;
     }
     writeln!(text, "\nread by each segment")?;
     for segment in &cost.segments {

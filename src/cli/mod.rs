@@ -13,7 +13,9 @@ mod check;
 mod cost;
 mod demo;
 pub mod diagnostics;
+mod dimension;
 pub mod exit;
+mod explain;
 mod fault;
 pub mod generate;
 mod number;
@@ -64,6 +66,8 @@ enum Command {
     Report(report::Args),
     /// Say everything that is wrong with a configuration, and what it does
     Check(check::Args),
+    /// Say why a customer is where they are, how far from changing, and what comes next
+    Explain(explain::Args),
     /// Read thresholds off a history: a first rules file, with the reason beside each figure
     Suggest(suggest::Args),
     /// Recompute customers from the input and compare with what was published
@@ -98,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(args),
         Command::Report(args) => report::run(args),
         Command::Check(args) => check::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Suggest(args) => suggest::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Topics(args) => topics::run(args),

@@ -72,6 +72,7 @@ pub fn kafka_settings(service: &Service) -> kafka::Settings {
         instance: service.kafka.instance.clone(),
         client: client.collect(),
         is_embedded: false,
+        prefetch_bytes: kafka::PREFETCH_BYTES,
     }
 }
 
@@ -114,5 +115,9 @@ pub fn pipeline_settings(service: &Service, plan: &Plan) -> pipeline::Settings {
     };
     settings.accepts_loss = service.state.accept_loss;
     settings.shutdown_timeout = service.shutdown.timeout;
+    settings.leaves_group = service.shutdown.leave;
+    if let Some(limit) = service.state.memory_limit_bytes {
+        settings.limit_memory(limit);
+    }
     settings
 }

@@ -8,6 +8,7 @@
 )]
 
 pub mod document;
+mod interests;
 mod quantity;
 mod settings;
 mod timelines;

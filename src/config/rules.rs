@@ -9,7 +9,7 @@ use std::sync::Arc;
 use toml::de::DeValue;
 
 use super::document::{self, Reader, Table, Value};
-use super::{report, settings, timelines};
+use super::{interests, report, settings, timelines};
 use crate::rules::compile;
 use crate::rules::declared::{Cut, Declared, Dimension, From, Score, Segment};
 use crate::rules::diagnostic::{Code, Diagnostic};
@@ -111,14 +111,19 @@ fn at_most(n_max: usize, mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
 
 /// Everything that the file says.
 fn declare(reader: &mut Reader, root: &Table<'_>) -> Declared {
-    reader.only(root, &["timezone", "currency", "kind", "rates", "score", "dimension", "report", "test"]);
+    reader.only(
+        root,
+        &["timezone", "currency", "kind", "rates", "score", "dimension", "changes", "interests", "report", "test"],
+    );
     let zone = settings::zone(reader, root);
     let currency = settings::currency(reader, root);
     let rates = settings::rates(reader, root, &currency);
     let kinds = settings::kinds(reader, root);
     let scores = scores(reader, root);
     let dimensions = dimensions(reader, root);
-    Declared { zone, currency, rates, kinds, scores, dimensions }
+    let reasons = settings::reasons(reader, root);
+    let interests = interests::limits(reader, root);
+    Declared { zone, currency, rates, kinds, scores, dimensions, reasons, interests }
 }
 
 fn scores(reader: &mut Reader, root: &Table<'_>) -> Vec<Score> {

@@ -127,6 +127,14 @@ fn positive_decimal(text: &str) -> Option<Decimal> {
     (mantissa > 0).then_some(Decimal { mantissa, scale: fraction.len() as i32 })
 }
 
+/// `[changes]`: what a change carries beside what decided it.
+pub(super) fn reasons(reader: &mut Reader, root: &Table<'_>) -> bool {
+    let table = root.get("changes").and_then(|value| reader.table("[changes]", "changes", value));
+    let Some(table) = table else { return false };
+    reader.only(&table, &["reason"]);
+    reader.flag(&table, "reason").unwrap_or(false)
+}
+
 /// The built-in kinds, with their defaults.
 const BUILTIN: [(&str, Builtin); 6] = [
     ("purchase", Builtin::Purchase),

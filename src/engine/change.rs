@@ -19,8 +19,35 @@ pub struct Change {
     pub cause: Cause,
     /// The comparisons that the deciding condition read.
     pub evidence: Vec<Evidence>,
+    /// Why, in a sentence for people; only where the rules ask for it.
+    pub reason: Option<Box<str>>,
+    /// What to offer; only where the rules ask for it.
+    pub interests: Option<Box<Interests>>,
     /// The standing in every dimension right after this change, indexed by dimension.
     pub standing: Box<[Option<SegmentId>]>,
+}
+
+/// What a customer looked at, searched for and bought of late, the best to offer first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Interests {
+    /// Those that most of the last items have.
+    pub categories: Vec<Box<str>>,
+    pub brands: Vec<Box<str>>,
+    pub queries: Vec<Box<str>>,
+    /// The last ones, seen or bought.
+    pub products: Vec<Box<str>>,
+}
+
+impl Interests {
+    /// Each list with its name in the contract, in its order.
+    pub fn lists(&self) -> [(&'static str, &[Box<str>]); 4] {
+        [
+            ("categories", &self.categories),
+            ("brands", &self.brands),
+            ("queries", &self.queries),
+            ("products", &self.products),
+        ]
+    }
 }
 
 /// What made the engine look. For the first two, who called `apply` knows which record it was.

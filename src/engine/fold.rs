@@ -39,8 +39,12 @@ impl Folder<'_> {
                 self.touched.add(self.dependence.on_series(*id));
             }
         }
-        if self.plan.schema.kinds[usize::from(event.kind.0)].builtin == Builtin::Profile {
+        let builtin = self.plan.schema.kinds[usize::from(event.kind.0)].builtin;
+        if builtin == Builtin::Profile {
             self.set_attributes(customer, event);
+        }
+        if self.plan.interests.any() {
+            customer.add_items(event, builtin, self.plan.interests, self.names);
         }
     }
 
@@ -74,7 +78,10 @@ impl Folder<'_> {
 
     /// An event counts once for each different value among its lines that pass.
     fn take_values<'e>(&mut self, series: &Series, parts: impl Iterator<Item = Part<'e>> + Clone) {
-        self.entry.values.resize_with(series.values.len(), Vec::new);
+        // Never fewer, since each keeps its memory.
+        if self.entry.values.len() < series.values.len() {
+            self.entry.values.resize_with(series.values.len(), Vec::new);
+        }
         for (field, values) in series.values.iter().zip(&mut self.entry.values) {
             values.clear();
             values.extend(parts.clone().filter_map(|part| part.text(*field)).map(|text| self.names.intern(text)));

@@ -31,6 +31,7 @@ impl Interner {
         self.ends.len()
     }
 
+    /// What was interned as `index`.
     pub fn text(&self, index: u32) -> &str {
         text_at(&self.texts, &self.ends, index)
     }
@@ -61,5 +62,6 @@ mod tests {
         assert_eq!(first, (0..1_000).collect::<Vec<u32>>());
         assert_eq!(names.intern(""), 1_000);
         assert_eq!(names.intern(""), 1_000);
+        assert_eq!([0, 17, 1_000].map(|index| names.text(index)), ["0", "17", ""]);
     }
 }

@@ -8,7 +8,7 @@ use super::facts::customer::Cooldowns;
 use super::facts::view::View;
 use crate::event::{Instant, Span};
 use crate::rules::decider::Decider;
-use crate::rules::plan::{Condition, DimensionId, Plan, Segment, SegmentId};
+use crate::rules::plan::{self, Condition, DimensionId, Plan, Segment, SegmentId};
 use crate::rules::verdict::Verdict;
 
 /// What the rules say about judging, beside the conditions themselves.
@@ -91,7 +91,7 @@ fn can_move(view: &mut View, index: usize, touched: &Touched, at: Instant) -> bo
 }
 
 /// Until when the customer may not leave their segment.
-fn stay_end(view: &mut View, dimension: DimensionId) -> Option<Instant> {
+pub(super) fn stay_end(view: &mut View, dimension: DimensionId) -> Option<Instant> {
     let index = usize::from(dimension.0);
     let current = view.customer.segments[index]?;
     let min_stay = view.plan.dimension(dimension).segments[usize::from(current.0)].min_stay?;
@@ -184,8 +184,8 @@ fn free_target(view: &mut View, terms: &Terms, dimension: DimensionId, at: Insta
     (None, until)
 }
 
-/// What is not before `limit` need not be exact.
-fn stays(view: &mut View, terms: &Terms, segment: &Segment, (at, limit): (Instant, Instant)) -> Verdict {
+/// Whether who is in the segment stays in it. What is not before `limit` need not be exact.
+pub(super) fn stays(view: &mut View, terms: &Terms, segment: &Segment, (at, limit): (Instant, Instant)) -> Verdict {
     let when = terms.decider.condition(view.plan, view, &segment.when, at, limit);
     match &segment.stay {
         Some(stay) if !(when.holds && when.until >= limit) => {
@@ -195,19 +195,16 @@ fn stays(view: &mut View, terms: &Terms, segment: &Segment, (at, limit): (Instan
     }
 }
 
-fn enters(
+/// Whether who is not in the segment enters it. What is not before `limit` need not be exact.
+pub(super) fn enters(
     view: &mut View,
     terms: &Terms,
     (dimension, id): (DimensionId, SegmentId),
     segment: &Segment,
     (at, limit): (Instant, Instant),
 ) -> Verdict {
-    let current = view.customer.segments[usize::from(dimension.0)];
-    if let Some(from) = &segment.from {
-        let is_listed = current.map_or(from.none, |current| from.segments.contains(&current));
-        if !is_listed {
-            return Verdict::forever(false);
-        }
+    if !is_listed(view, dimension, segment) {
+        return Verdict::forever(false);
     }
     let cooldown = match cooldown_end(view, terms, (dimension, id), segment) {
         Some(end) if at < end => Verdict { holds: false, until: end },
@@ -217,6 +214,13 @@ fn enters(
         return cooldown;
     }
     cooldown.and(terms.decider.condition(view.plan, view, &segment.when, at, limit))
+}
+
+/// Whether the segment can be entered from where the customer is.
+pub(super) fn is_listed(view: &View, dimension: DimensionId, segment: &Segment) -> bool {
+    let current = view.customer.segments[usize::from(dimension.0)];
+    let is_in = |from: &plan::From| current.map_or(from.none, |current| from.segments.contains(&current));
+    segment.from.as_ref().is_none_or(is_in)
 }
 
 /// When the cooldown of a segment that was left ends; `None`: it never was, or has none.
@@ -259,6 +263,8 @@ fn move_to(
         effective_at: at,
         cause,
         evidence,
+        reason: None,
+        interests: None,
         standing: view.customer.segments.as_slice().into(),
     });
 }

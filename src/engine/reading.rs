@@ -3,37 +3,26 @@
 use std::fmt;
 
 use crate::event::{Amount, Span};
-
-/// A value at an instant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reading {
-    Absent,
-    /// A duration longer than any other.
-    Never,
-    Number(Amount),
-    Duration(Span),
-    Flag(bool),
-    Text(Box<str>),
-}
+use crate::rules::reading::Quantity;
 
 /// What one comparison read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readings {
     /// The side that has features.
-    One(Reading),
+    One(Quantity),
     /// Both sides, where both have features.
-    Two(Box<[Reading; 2]>),
+    Two(Box<[Quantity; 2]>),
 }
 
 impl Readings {
     /// Appends it as people read it: `30d1ms`, `12.5`, `never`, `absent`, a name; `2d against 1d12h`.
     pub fn append_to(&self, out: &mut Vec<u8>) {
         match self {
-            Readings::One(reading) => reading.append_to(out),
+            Readings::One(reading) => append_quantity(reading, out),
             Readings::Two(sides) => {
-                sides[0].append_to(out);
+                append_quantity(&sides[0], out);
                 out.extend_from_slice(b" against ");
-                sides[1].append_to(out);
+                append_quantity(&sides[1], out);
             }
         }
     }
@@ -41,22 +30,21 @@ impl Readings {
     /// The text that it is, when it is one.
     pub fn text(&self) -> Option<&str> {
         match self {
-            Readings::One(Reading::Text(text)) => Some(text),
+            Readings::One(Quantity::Text(text)) => Some(text),
             _ => None,
         }
     }
 }
 
-impl Reading {
-    fn append_to(&self, out: &mut Vec<u8>) {
-        match self {
-            Reading::Absent => out.extend_from_slice(b"absent"),
-            Reading::Never => out.extend_from_slice(b"never"),
-            Reading::Number(amount) => append_amount(*amount, out),
-            Reading::Duration(span) => append_span(*span, out),
-            Reading::Flag(flag) => out.extend_from_slice(if *flag { b"true" } else { b"false" }),
-            Reading::Text(text) => out.extend_from_slice(text.as_bytes()),
-        }
+/// As `Quantity` displays, many times faster.
+fn append_quantity(quantity: &Quantity, out: &mut Vec<u8>) {
+    match quantity {
+        Quantity::Absent => out.extend_from_slice(b"absent"),
+        Quantity::Never => out.extend_from_slice(b"never"),
+        Quantity::Number(amount) => append_amount(*amount, out),
+        Quantity::Duration(span) => append_span(*span, out),
+        Quantity::Flag(flag) => out.extend_from_slice(if *flag { b"true" } else { b"false" }),
+        Quantity::Text(text) => out.extend_from_slice(text.as_bytes()),
     }
 }
 
@@ -123,17 +111,17 @@ mod tests {
 
     use super::*;
 
-    fn shown(reading: Reading) -> String {
+    fn shown(reading: Quantity) -> String {
         Readings::One(reading).to_string()
     }
 
     #[test]
     fn two_sides_are_told_apart() {
-        let two = Readings::Two(Box::new([Reading::Duration(Span(2 * Span::DAY.0)), Reading::Never]));
+        let two = Readings::Two(Box::new([Quantity::Duration(Span(2 * Span::DAY.0)), Quantity::Never]));
         assert_eq!(two.to_string(), "2d against never");
-        assert_eq!(shown(Reading::Absent), "absent");
-        assert_eq!(shown(Reading::Flag(true)), "true");
-        assert_eq!(shown(Reading::Text("ö".into())), "ö");
+        assert_eq!(shown(Quantity::Absent), "absent");
+        assert_eq!(shown(Quantity::Flag(true)), "true");
+        assert_eq!(shown(Quantity::Text("ö".into())), "ö");
     }
 
     proptest! {
@@ -143,8 +131,8 @@ mod tests {
             unit in prop::sample::select(vec![1, 1_000, 10_000, 60_000, 3_600_000, 86_400_000])
         ) {
             for value in [any, small, units * unit, 0, i64::MIN] {
-                prop_assert_eq!(shown(Reading::Number(Amount(value))), Amount(value).to_string());
-                prop_assert_eq!(shown(Reading::Duration(Span(value))), Span(value).to_string());
+                prop_assert_eq!(shown(Quantity::Number(Amount(value))), Amount(value).to_string());
+                prop_assert_eq!(shown(Quantity::Duration(Span(value))), Span(value).to_string());
             }
         }
     }

@@ -12,17 +12,18 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use super::arena::{Arena, Block};
-use super::change::{Cause, Change, Outcome, Progress, Standing};
+use super::change::{Cause, Change, Interests, Outcome, Progress, Standing};
 use super::dedup::{self, Dedup, Seniority};
 use super::dependence::Touched;
+use super::explain::{self, Explanation, Outlook, Weighed};
 use super::facts::customer::Customer;
 use super::facts::series::Entry;
 use super::facts::view::{Scratch, View};
 use super::fold::Folder;
 use super::intern::Interner;
 use super::judge::{self, Occasion, Terms};
+use super::reason::{Before, Reasons};
 use super::varint::Reader;
-use super::weigh::{self, Weighed};
 use super::wheel::{Links, Records, Wheel};
 use crate::event::{Event, Instant};
 use crate::rules::Plan;
@@ -61,6 +62,9 @@ const LONG_AGO: Instant = Instant(i64::MIN);
 /// The due of a customer whom recovery has changed and who is to be armed at its end. The wheel takes it for never.
 const TO_BE_ARMED: Instant = Instant(i64::MAX - 1);
 
+/// Customers whose memory is fetched before the first of them is judged.
+const LOOKAHEAD: usize = 32;
+
 /// Not shared between threads: one owner folds, judges and moves the clock.
 #[derive(Debug)]
 pub struct Shard {
@@ -79,11 +83,13 @@ pub struct Shard {
     /// The customer who is open, and what they are worked on with.
     open: Customer,
     scratch: Scratch,
+    /// Only when the rules ask for reasons.
+    reasons: Option<Reasons>,
     entry: Entry,
     touched: Touched,
     encoded: Vec<u8>,
     popped: Vec<u32>,
-    /// Due at `popped_at`, in reverse order, when a budget ran out among them.
+    /// Those that are judged next, in reverse order: by due, then by customer id.
     waiting: Vec<u32>,
     /// While the state of an earlier moment is handed out.
     export: Option<Box<Export>>,
@@ -105,6 +111,7 @@ impl Shard {
             sizes,
             open: Customer::default(),
             scratch: Scratch::new(&plan),
+            reasons: plan.reasons.then(|| Reasons::new(&plan)),
             entry: Entry::default(),
             touched: Touched::nothing(&plan),
             encoded: Vec::new(),
@@ -180,6 +187,7 @@ impl Shard {
         }
         let cause = if is_late { Cause::LateEvent } else { Cause::Event };
         let occasion = Occasion { at: event.time.max(record.latest), cause, due: record.due };
+        record.judged = record.latest;
         record.latest = occasion.at;
         self.judge_open(&mut record, occasion, out);
         while record.due <= self.clock {
@@ -201,7 +209,8 @@ impl Shard {
             let mut record = self.now_of(index);
             self.open_at(index);
             self.judge_due(&mut record, out);
-            self.close(index, record);
+            self.put_back(index, record);
+            self.wait_or_arm(index);
             self.count_moves(&out[n_before..]);
         }
         if self.waiting.is_empty() && self.peek().is_none() { Progress::Done } else { Progress::More }
@@ -306,6 +315,60 @@ impl Shard {
         Some(open.standing(&self.plan, &self.terms.cooldowns))
     }
 
+    /// What to offer a customer; `None`: there is no such customer, or the rules do not ask for it.
+    pub fn interests(&self, customer: &str) -> Option<Interests> {
+        let limits = self.plan.interests;
+        let index = self.find(hash_of(customer), customer).filter(|_| limits.any())?;
+        let mut open = Customer::default();
+        open.open(&self.plan, self.arena.bytes(self.records.0[index as usize].block));
+        Some(open.interests(limits, &self.names))
+    }
+
+    /// Why a customer is where they are as of the clock, and what time alone will change. Leaves no trace: what is judged
+    /// on the way there and ahead of it is not kept, and is judged again when its moment comes.
+    pub fn explain(&mut self, customer: &str) -> Option<Explanation> {
+        let index = self.find(hash_of(customer), customer)?;
+        self.open_at(index);
+        let mut now = self.now_of(index);
+        let mut overdue = Vec::new();
+        while now.due <= self.clock {
+            self.judge_due(&mut now, &mut overdue);
+        }
+        let at = self.clock.max(now.latest);
+        let latest = now.latest;
+        let assessed = {
+            let Shard { plan, calendar, open: customer, scratch, terms, .. } = self;
+            let cooldowns = &terms.cooldowns;
+            explain::assess(&mut View { plan, calendar, cooldowns, customer, scratch, latest }, terms, at)
+        };
+        let standing = self.open.standing(&self.plan, &self.terms.cooldowns);
+        let first = (!self.open.first.is_never()).then_some(self.open.first);
+        let limits = self.plan.interests;
+        let interests = limits.any().then(|| self.open.interests(limits, &self.names));
+        // What is foretold has reasons, whether the rules ask for them or not.
+        let reasons = self.reasons.replace(Reasons::new(&self.plan));
+        let dimensions = assessed.into_iter().zip(self.look_ahead(now));
+        self.reasons = reasons;
+        let dimensions = dimensions.map(|((bound, segments), next)| Outlook { bound, segments, next }).collect();
+        Some(Explanation { at, first, latest, standing, interests, dimensions })
+    }
+
+    /// Lets time pass for the open customer alone, until each dimension has changed once or nothing is due any more.
+    fn look_ahead(&mut self, mut now: Now) -> Vec<explain::Next> {
+        let n_dimensions = self.plan.dimensions.len();
+        let mut ahead = Vec::new();
+        let mut moved = vec![false; n_dimensions];
+        for _ in 0..explain::AHEAD_MAX {
+            if now.due.is_never() || moved.iter().all(|moved| *moved) {
+                return explain::next(n_dimensions, ahead, None);
+            }
+            let n_before = ahead.len();
+            self.judge_due(&mut now, &mut ahead);
+            ahead[n_before..].iter().for_each(|change| moved[usize::from(change.dimension.0)] = true);
+        }
+        explain::next(n_dimensions, ahead, Some(now.due))
+    }
+
     /// Holds a segment against a customer at an instant, for explanations: moves nobody. `None`: no such customer.
     pub fn weigh(
         &mut self,
@@ -318,7 +381,7 @@ impl Shard {
         self.open_at(index);
         let Shard { plan, calendar, open: customer, scratch, terms, .. } = self;
         let mut view = View { plan, calendar, cooldowns: &terms.cooldowns, customer, scratch, latest };
-        Some(weigh::weigh(&mut view, terms, (dimension, segment), at))
+        Some(explain::weigh(&mut view, terms, (dimension, segment), at))
     }
 
     pub fn n_customers(&self) -> usize {
@@ -390,7 +453,7 @@ impl Shard {
 
     fn now_of(&self, index: u32) -> Now {
         let Record { due, latest, .. } = self.records.0[index as usize];
-        Now { due, latest }
+        Now { index, due, latest, judged: latest }
     }
 
     fn fold_open(&mut self, event: &Event, latest: Instant) {
@@ -411,18 +474,35 @@ impl Shard {
         };
         now.due = judge::judge(&mut view, &self.terms, occasion, &mut self.touched, out);
         assert!(now.due > occasion.at, "the next due is later than the judgement");
-        if out.len() > n_before {
-            now.latest = now.latest.max(occasion.at);
+        if out.len() == n_before {
+            return;
         }
+        if let Some(reasons) = &mut self.reasons {
+            let record = &self.records.0[now.index as usize];
+            let at = now.judged.max(Instant(occasion.at.0 - 1));
+            let before = Before { block: self.arena.bytes(record.block), latest: record.latest, at };
+            reasons.give(&mut view, &self.terms, before, &mut out[n_before..]);
+        }
+        if self.plan.interests.any() {
+            let interests = self.open.interests(self.plan.interests, &self.names);
+            out[n_before..].iter_mut().for_each(|change| change.interests = Some(Box::new(interests.clone())));
+        }
+        now.latest = now.latest.max(occasion.at);
     }
 
     fn judge_due(&mut self, now: &mut Now, out: &mut Vec<Change>) {
         self.touched.clear();
+        now.judged = now.latest;
         self.judge_open(now, Occasion::elapsed(now.due), out);
     }
 
-    /// Puts the open customer back.
+    /// Puts the open customer back, to be met when they are due.
     fn close(&mut self, index: u32, now: Now) {
+        self.put_back(index, now);
+        self.wheel.arm(&mut self.records, index);
+    }
+
+    fn put_back(&mut self, index: u32, now: Now) {
         self.encoded.clear();
         self.open.encode(&self.plan, &self.terms.cooldowns, now.latest, &mut self.encoded);
         let record = &mut self.records.0[index as usize];
@@ -431,7 +511,18 @@ impl Shard {
         }
         record.block = self.arena.replace(record.block, &self.encoded);
         (record.due, record.latest) = (now.due, now.latest);
-        self.wheel.arm(&mut self.records, index);
+    }
+
+    /// Who is due again before others who wait already waits in their place among them.
+    fn wait_or_arm(&mut self, index: u32) {
+        let Shard { arena, records, waiting, .. } = self;
+        let before = |other: &u32| due_and_id(arena, records, index) < due_and_id(arena, records, *other);
+        if waiting.first().is_some_and(before) {
+            let place = waiting.partition_point(before);
+            waiting.insert(place, index);
+        } else {
+            self.wheel.arm(&mut self.records, index);
+        }
     }
 
     /// The next customer whose due the clock has reached.
@@ -444,15 +535,23 @@ impl Shard {
                 }
                 self.wheel.arm(&mut self.records, index);
             }
-            self.wheel.pop(&mut self.records, self.clock, &mut self.popped)?;
-            let Shard { popped, waiting, arena, records, .. } = self;
-            let due_and_id = |index: &u32| {
-                let record = &records.0[*index as usize];
-                (record.due, id_of(arena, record))
-            };
-            popped.sort_unstable_by(|a, b| due_and_id(b).cmp(&due_and_id(a)));
+            self.gather_waiting();
+            if self.waiting.is_empty() {
+                return None;
+            }
+        }
+    }
+
+    /// Takes some of the next customers that the clock has reached out of the wheel at once, so that their waits for
+    /// memory overlap.
+    fn gather_waiting(&mut self) {
+        let Shard { wheel, popped, waiting, arena, records, clock, .. } = self;
+        while waiting.len() < LOOKAHEAD && wheel.pop(records, *clock, popped).is_some() {
+            popped.iter().for_each(|index| arena.touch(records.0[*index as usize].block));
+            popped.sort_unstable_by(|a, b| due_and_id(arena, records, *a).cmp(&due_and_id(arena, records, *b)));
             waiting.append(popped);
         }
+        waiting.reverse();
     }
 
     fn peek(&mut self) -> Option<()> {
@@ -491,8 +590,11 @@ impl Located {
 /// What `Record` says of the open customer, while it changes.
 #[derive(Debug, Clone, Copy)]
 struct Now {
+    index: u32,
     due: Instant,
     latest: Instant,
+    /// `latest` before the judgement that is being made.
+    judged: Instant,
 }
 
 fn hash_of(customer: &str) -> u64 {
@@ -503,6 +605,11 @@ fn id_of<'a>(arena: &'a Arena, record: &Record) -> &'a [u8] {
     let mut reader = Reader::new(arena.bytes(record.block));
     let n = reader.get_short() as usize;
     reader.bytes(n)
+}
+
+fn due_and_id<'a>(arena: &'a Arena, records: &RecordList, index: u32) -> (Instant, &'a [u8]) {
+    let record = &records.0[index as usize];
+    (record.due, id_of(arena, record))
 }
 
 fn size_index(segment: Option<SegmentId>) -> usize {

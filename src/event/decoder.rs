@@ -89,7 +89,8 @@ impl Decoder {
         });
         let kinds = kinds.collect();
         let keys = Keys::new(&extras, &schema.attributes);
-        let kind_names = Names::new(schema.kinds.iter().zip(0..).map(|(kind, number)| (&*kind.name, KindId(number))));
+        let kind_names =
+            Names::new(schema.kinds.iter().enumerate().map(|(number, kind)| (&*kind.name, KindId(number as u8))));
         Decoder { schema: schema.clone(), kinds, kind_names, keys }
     }
 

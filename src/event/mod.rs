@@ -70,6 +70,11 @@ impl TextField {
             TextField::Query => "query",
         }
     }
+
+    /// Whether events of a kind have the field.
+    pub fn is_of(self, kind: Builtin) -> bool {
+        record::Field::of_text(self).is_of(kind)
+    }
 }
 
 /// The names of all fields of the contract.

@@ -141,7 +141,7 @@ pub(super) enum Key {
 impl Keys {
     /// The contract's fields, and the `extras` beside them.
     pub fn new(extras: &[Box<str>], names: &[Box<str>]) -> Keys {
-        let extras = extras.iter().zip(0..).map(|(name, number)| (&**name, Key::Extra(number)));
+        let extras = extras.iter().enumerate().map(|(number, name)| (&**name, Key::Extra(number as u8)));
         let mut keys = Keys {
             event: Names::new(FIELDS.into_iter().map(|(name, field)| (name, Key::Field(field))).chain(extras)),
             line: Names::new(LINE_FIELDS),

@@ -3,6 +3,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "listens, and has a thread of its own")]
 
+mod customers;
 mod pages;
 mod problem;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 pub use pages::Sources;
+pub use problem::UNKNOWN_CUSTOMER;
 
 /// Open requests get this long when the server stops.
 const DRAIN_MAX: Duration = Duration::from_secs(2);

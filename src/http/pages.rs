@@ -9,6 +9,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
 
+use super::customers;
 use super::problem::Problem;
 use crate::pipeline::{Phase, Status};
 use crate::telemetry::Exposition;
@@ -27,6 +28,8 @@ pub fn router(sources: Sources) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/v1/segments", get(segments))
+        .route("/v1/customers/{id}", get(customers::standing))
+        .route("/v1/customers/{id}/explain", get(customers::explanation))
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
         .with_state(sources)

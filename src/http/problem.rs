@@ -15,13 +15,29 @@ pub struct Problem {
     status: u16,
     #[serde(skip_serializing_if = "String::is_empty")]
     detail: String,
+    /// The shard that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partition: Option<i32>,
 }
+
+/// Nobody has the id that was asked for. Tells it from a page that is not there.
+pub const UNKNOWN_CUSTOMER: &str = "urn:dormouse:unknown-customer";
 
 impl Problem {
     /// A problem of which the status says what kind it is.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Problem {
         let title = status.canonical_reason().unwrap_or("Error");
-        Problem { kind: "about:blank", title, status: status.as_u16(), detail: detail.into() }
+        Problem { kind: "about:blank", title, status: status.as_u16(), detail: detail.into(), partition: None }
+    }
+
+    pub fn unknown_customer(customer: &str) -> Problem {
+        let detail = format!("there is no customer `{customer}`");
+        Problem { kind: UNKNOWN_CUSTOMER, title: "Unknown customer", ..Problem::new(StatusCode::NOT_FOUND, detail) }
+    }
+
+    /// With the shard that it is about.
+    pub fn at(self, partition: Option<i32>) -> Problem {
+        Problem { partition, ..self }
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`Brokers`] answers in production, through librdkafka; the simulation has a cluster of its own, which delays, doubles
 //! and loses what a real one may. What always holds of both is said at each method.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,6 +112,11 @@ pub trait Ends {
 
     /// How many partitions each topic has; `None` where there is no such topic.
     fn n_partitions(&self, topics: &[&str]) -> Result<Vec<Option<usize>>, Error>;
+
+    /// The ids of topics by their names, where the cluster tells them: a topic that was made anew has another one.
+    fn topic_ids(&self, _topics: &[&str]) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
 }
 
 /// A cluster that is reached through librdkafka.

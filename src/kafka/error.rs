@@ -15,7 +15,7 @@ pub enum Error {
     Read { topic: String, partition: i32, offset: i64, code: RDKafkaErrorCode },
     #[error(
         "{topic}/{partition} no longer has offset {offset}, where reading should go on: records were deleted before \
-         they were read. Lengthen the topic's retention"
+         they were read, or the topic was made anew. Lengthen its retention, or start a group of its own for a new topic"
     )]
     Gone { topic: String, partition: i32, offset: i64 },
     #[error("{topic}/{partition} cannot be assigned: {source}")]
@@ -36,4 +36,25 @@ pub enum Error {
     Transactions { id: String, text: String },
     #[error("the topics cannot be looked at: {0}")]
     Admin(KafkaError),
+}
+
+impl Error {
+    /// Whether nobody answered, so that asking again may help.
+    pub fn is_silence(&self) -> bool {
+        let code = match self {
+            Error::Unreachable { .. } => return true,
+            Error::Admin(KafkaError::AdminOp(code)) => Some(*code),
+            Error::Admin(source) => source.rdkafka_error_code(),
+            _ => None,
+        };
+        matches!(
+            code,
+            Some(
+                RDKafkaErrorCode::BrokerTransportFailure
+                    | RDKafkaErrorCode::AllBrokersDown
+                    | RDKafkaErrorCode::OperationTimedOut
+                    | RDKafkaErrorCode::RequestTimedOut
+            )
+        )
+    }
 }

@@ -20,6 +20,8 @@ use super::settings::{Isolation, Settings};
 
 /// Items taken from one partition before the next has its turn.
 const TURN_ITEMS: usize = 2_000;
+/// A broker that has just started may not know its topics yet. One that does not know them for longer has lost them.
+const UNKNOWN_MAX: Duration = Duration::from_secs(10);
 
 /// A reader of partitions. One thread uses it.
 pub struct Intake {
@@ -38,6 +40,8 @@ struct Flow {
     position: i64,
     quota: Arc<Quota>,
     queue: PartitionQueue<Logged>,
+    /// Since when the broker says that there is no such topic.
+    unknown_since: Option<Instant>,
 }
 
 impl Intake {
@@ -74,7 +78,7 @@ impl Reading for Intake {
                 .ok_or_else(|| failed(KafkaError::Subscription("the partition has no queue".to_owned())))?;
             list.add_partition_offset(topic, partition, Offset::Offset(start)).map_err(failed)?;
             let quota = Arc::default();
-            self.flows.push(Flow { reading, input, partition, position: start, quota, queue });
+            self.flows.push(Flow { reading, input, partition, position: start, quota, queue, unknown_since: None });
         }
         let topic = || self.topics.join(", ");
         self.consumer.incremental_assign(&list).map_err(|source| Error::Assign { topic: topic(), partition, source })
@@ -122,6 +126,7 @@ impl Flow {
             return Err(error);
         }
         if batch.position > self.position {
+            self.unknown_since = None;
             self.position = batch.position;
             batch.hold(&self.quota);
             sink(batch);
@@ -130,19 +135,23 @@ impl Flow {
     }
 
     /// Leaders that move and brokers that restart pass by; records that are gone or unreadable do not.
-    fn fatal(&self, topic: &str, code: RDKafkaErrorCode) -> Option<Error> {
+    fn fatal(&mut self, topic: &str, code: RDKafkaErrorCode) -> Option<Error> {
         let (topic, partition, offset) = (topic.to_owned(), self.partition, self.position);
         match code {
             RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => {
                 Some(Error::Gone { topic, partition, offset })
             }
+            RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownPartition
+            | RDKafkaErrorCode::UnknownTopicOrPartition
+                if self.unknown_since.get_or_insert_with(Instant::now).elapsed() > UNKNOWN_MAX =>
+            {
+                Some(Error::Read { topic, partition, offset, code })
+            }
             RDKafkaErrorCode::BadMessage
             | RDKafkaErrorCode::InvalidMessage
             | RDKafkaErrorCode::BadCompression
             | RDKafkaErrorCode::MessageSizeTooLarge
-            | RDKafkaErrorCode::UnknownTopic
-            | RDKafkaErrorCode::UnknownPartition
-            | RDKafkaErrorCode::UnknownTopicOrPartition
             | RDKafkaErrorCode::TopicAuthorizationFailed
             | RDKafkaErrorCode::LogTruncation => Some(Error::Read { topic, partition, offset, code }),
             _ => {

@@ -1,9 +1,19 @@
 //! librdkafka's own log lines, in our log under the target `librdkafka`.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
+
+/// For so long the same error is not written again: clients without a broker say so ten times a second, each.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// When an error was written last. There are as many as librdkafka has kinds of them.
+static WRITTEN: Mutex<BTreeMap<String, Instant>> = Mutex::new(BTreeMap::new());
 
 /// Writes one line of librdkafka.
 pub fn line(level: RDKafkaLogLevel, facility: &str, text: &str) {
@@ -23,7 +33,12 @@ pub fn line(level: RDKafkaLogLevel, facility: &str, text: &str) {
 
 /// Writes a client's error; brokers that come and go are nobody's fault.
 pub fn error(error: &KafkaError, reason: &str) {
-    tracing::warn!(target: "librdkafka", "{error}: {reason}");
+    let (kind, now) = (error.to_string(), Instant::now());
+    let mut written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if written.get(&kind).is_none_or(|at| now.duration_since(*at) >= SILENCE) {
+        tracing::warn!(target: "librdkafka", "{kind}: {reason}");
+        written.insert(kind, now);
+    }
 }
 
 /// A client that only logs.

@@ -144,6 +144,8 @@ impl Membership for Member {
                 Some(RDKafkaErrorCode::GroupAuthorizationFailed | RDKafkaErrorCode::TopicAuthorizationFailed) => {
                     Err(Error::Group(error))
                 }
+                // The client's log has it.
+                Some(RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure) => Ok(()),
                 _ => {
                     tracing::warn!("the group says: {error}");
                     Ok(())

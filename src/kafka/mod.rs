@@ -30,7 +30,7 @@ pub use feeder::Feeder;
 pub use intake::Intake;
 pub use member::{Assignment, Listener, Member, Rebalance, Stamp};
 pub use publisher::{Headers, Outcome, Outgoing, Publisher, Reason};
-pub use settings::{Isolation, Settings, refuses};
+pub use settings::{Isolation, PREFETCH_BYTES, Settings, refuses};
 pub use subscriber::Subscriber;
 pub use topics::{Finding, Requirement, Role, Topics};
 pub use watermarks::Watermarks;

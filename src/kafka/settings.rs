@@ -16,6 +16,9 @@ pub const SOCKET_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request that nothing depends on may take.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What a reader's own queues may hold, if nobody says otherwise.
+pub const PREFETCH_BYTES: usize = 64 << 20;
+
 /// How to reach Kafka and who we are there.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -28,6 +31,8 @@ pub struct Settings {
     pub client: Vec<(String, String)>,
     /// librdkafka's in-process cluster, which has no admin interface and keeps no transactional offsets.
     pub is_embedded: bool,
+    /// What a reader's own queues may hold, in all its partitions together.
+    pub prefetch_bytes: usize,
 }
 
 /// Why librdkafka, as it was built, does not take a setting; `None` when it does.
@@ -35,9 +40,18 @@ pub fn refuses(name: &str, value: &str) -> Option<Refusal> {
     match ClientConfig::new().set(name, value).create_native_config() {
         Ok(_) => None,
         Err(KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => Some(Refusal::Unknown),
+        Err(KafkaError::ClientConfig(..)) if !cfg!(feature = "tls") && is_of_tls(name, value) => {
+            Some(Refusal::NeedsTls)
+        }
         Err(KafkaError::ClientConfig(_, why, ..)) => Some(Refusal::Value(why)),
         Err(other) => Some(Refusal::Value(other.to_string())),
     }
+}
+
+/// Whether it is OpenSSL that knows about a setting.
+fn is_of_tls(name: &str, value: &str) -> bool {
+    let value = value.to_ascii_lowercase();
+    name.starts_with("ssl.") || ["ssl", "scram"].iter().any(|word| value.contains(word))
 }
 
 /// Which records a reader is given.
@@ -88,7 +102,7 @@ impl Settings {
     pub fn reader(&self, isolation: Isolation, n_partitions: usize) -> ClientConfig {
         // The embedded broker answers a fetch when its time is over, not when something has come.
         let fetch_wait_ms = if self.is_embedded { "5" } else { "50" };
-        let queue_kib = (64 * 1024 / n_partitions.max(1)).clamp(512, 8 * 1024).to_string();
+        let queue_kib = (self.prefetch_bytes / 1024 / n_partitions.max(1)).clamp(64, 8 * 1024).to_string();
         self.config(
             &[
                 ("queued.min.messages", "50000"),

@@ -3,6 +3,7 @@
 //! What always holds: an answer covers everything that was appended before the question was sent. Cached values of
 //! librdkafka are not used, since nobody knows their age.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -12,12 +13,14 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::cluster::Ends;
 use super::error::Error;
 use super::logging::Logged;
+use super::native;
 use super::settings::{Isolation, REQUEST_TIMEOUT, Settings};
 
 /// Asks for the ends of partitions.
 pub struct Watermarks {
     consumer: BaseConsumer<Logged>,
     brokers: String,
+    is_embedded: bool,
 }
 
 impl Watermarks {
@@ -25,7 +28,7 @@ impl Watermarks {
     /// offset: below it every transaction is decided.
     pub fn open(settings: &Settings, isolation: Isolation) -> Result<Watermarks, Error> {
         let consumer = settings.observer(isolation).create_with_context(Logged).map_err(Error::Settings)?;
-        Ok(Watermarks { consumer, brokers: settings.brokers.clone() })
+        Ok(Watermarks { consumer, brokers: settings.brokers.clone(), is_embedded: settings.is_embedded })
     }
 
     /// In one request to each leader.
@@ -76,6 +79,13 @@ impl Ends for Watermarks {
         self.consumer.fetch_watermarks(topic, partition, REQUEST_TIMEOUT).map_err(|source| {
             self.unreachable(format!("tell how far {topic}/{partition} reaches"), REQUEST_TIMEOUT, source)
         })
+    }
+
+    fn topic_ids(&self, topics: &[&str]) -> BTreeMap<String, String> {
+        if self.is_embedded {
+            return BTreeMap::new();
+        }
+        native::topic_ids(self.consumer.client(), topics, REQUEST_TIMEOUT)
     }
 
     fn n_partitions(&self, topics: &[&str]) -> Result<Vec<Option<usize>>, Error> {

@@ -101,6 +101,7 @@ impl Board {
         }
         self.status.beat();
         metrics::STATE_BYTES.set([], state_bytes as f64);
+        tools.memory.look(state_bytes);
         for (dimension, counts) in tools.plan.dimensions.iter().zip(self.status.sizes()) {
             let names = std::iter::once("").chain(dimension.segments.iter().map(|segment| &*segment.name));
             for (segment, count) in names.zip(counts) {

@@ -31,10 +31,12 @@ pub enum Error {
     )]
     Lost { topic: String, partition: i32, from: i64, to: i64, conditions: String },
     #[error(
-        "{topic} was made anew since it was read (its id was {was} and is {now}): what was read is not in it. Start a new \
-         group with new output topics"
+        "{topic} was made anew since it was first used (its id was {was} and is {now}): what was read or written before is \
+         not in it. Start a new group with new output topics"
     )]
     Recreated { topic: String, was: String, now: String },
+    #[error("{topic} does not exist any more. Start a new group with new output topics")]
+    Gone { topic: String },
     #[error(
         "{topic}/{partition} has offset {end} as its end, and offset {next} was read before: it is not the topic it was"
     )]

@@ -1,7 +1,7 @@
 //! The thread that reads the inputs, and the one that asks how far they reach.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant as Moment};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
@@ -15,8 +15,10 @@ use crate::kafka::{self, Cluster, Isolation, Reading as _};
 const WAIT: Duration = Duration::from_millis(10);
 /// Between two questions that somebody waits for.
 const DEMAND_INTERVAL: Duration = Duration::from_millis(2);
-/// How often partitions are counted.
-const COUNT_INTERVAL: Duration = Duration::from_secs(5);
+/// How often it is looked whether the topics are still what they were.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// A broker that has just started may not know its topics yet. One that does not know them for longer has lost them.
+const MISSING_MAX: Duration = Duration::from_secs(12);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the reader is told.
@@ -74,16 +76,17 @@ pub fn watch_ends<C: Cluster>(cluster: &C, tools: &Arc<Tools>, workers: &Workers
     let watermarks = cluster.open_watermarks(Isolation::Uncommitted)?;
     let interval = (tools.end_age_max() / 3).clamp(Duration::from_millis(15), Duration::from_millis(500));
     tools.ends.poll_from(tools.pace.waker());
-    let mut counted = tools.pace.now();
+    let mut checked = tools.pace.now();
+    let mut missing = None;
     while !stop.is_requested() {
         let is_demanded = tools.ends.take_demand();
         ask(tools, &watermarks)?;
         if is_demanded {
             workers.send_all(|| Order::Look);
         }
-        if tools.pace.since(counted) >= COUNT_INTERVAL {
-            check_counts(tools, &watermarks)?;
-            counted = tools.pace.now();
+        if tools.pace.since(checked) >= CHECK_INTERVAL {
+            check_topics(tools, &watermarks, &mut missing)?;
+            checked = tools.pace.now();
         }
         tools.pace.park(DEMAND_INTERVAL);
         let rested = tools.pace.now();
@@ -116,19 +119,40 @@ fn ask(tools: &Tools, watermarks: &impl kafka::Ends) -> Result<(), Error> {
     Ok(())
 }
 
-/// More partitions would change where a customer's events go.
-fn check_counts(tools: &Tools, watermarks: &impl kafka::Ends) -> Result<(), Error> {
-    let topics: Vec<&str> = tools.topics.iter().map(String::as_str).collect();
-    let counts = match watermarks.n_partitions(&topics) {
+/// What must stay as it was as long as we run: more partitions would change where a customer's events go, and a topic
+/// that was made anew has nothing of what we know of it.
+fn check_topics(
+    tools: &Tools,
+    watermarks: &impl kafka::Ends,
+    missing: &mut Option<(String, Moment)>,
+) -> Result<(), Error> {
+    let topics: Vec<String> = tools.settings.requirements().into_iter().map(|required| required.topic).collect();
+    let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+    let counts = match watermarks.n_partitions(&names) {
         Ok(counts) => counts,
         Err(error) => {
             tracing::warn!("{error}");
             return Ok(());
         }
     };
-    for (topic, now) in tools.topics.iter().zip(counts) {
+    let is_gone = |(topic, count): (&String, &Option<usize>)| count.is_none().then(|| topic.clone());
+    match (topics.iter().zip(&counts).find_map(is_gone), &*missing) {
+        (None, _) => *missing = None,
+        (Some(topic), Some((before, since))) if topic == *before => {
+            if tools.pace.since(*since) > MISSING_MAX {
+                return Err(Error::Gone { topic });
+            }
+        }
+        (Some(topic), _) => *missing = Some((topic, tools.pace.now())),
+    }
+    for (topic, now) in topics.iter().zip(counts) {
         if let Some(now) = now.filter(|&now| now != tools.n_partitions) {
             return Err(Error::PartitionsChanged { topic: topic.clone(), was: tools.n_partitions, now });
+        }
+    }
+    for (topic, now) in watermarks.topic_ids(&names) {
+        if let Some(was) = tools.topic_ids.get(&topic).filter(|&was| *was != now) {
+            return Err(Error::Recreated { topic, was: was.clone(), now });
         }
     }
     Ok(())

@@ -38,6 +38,9 @@ const POLL: Duration = Duration::from_millis(50);
 /// Shards that are brought back at once.
 const RECOVERIES_MAX: usize = 4;
 const TELL_INTERVAL: Duration = Duration::from_millis(200);
+/// Who is not answered for so long at the start gives up.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// How long leaving the group may take.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long threads that have nothing left to do may take to end.
@@ -62,10 +65,13 @@ pub fn run_in<C: Cluster>(
     status.set_plan(Arc::clone(&plan));
     status.beat();
     metrics::RULES_INFO.set([&plan.version], 1.0);
-    let outcome = check_topics(&*cluster, &settings).and_then(|topics| {
+    let outcome = check_topics(&*cluster, &pace, &settings, stop).and_then(|topics| {
+        status.beat();
+        let Some(topics) = topics else { return Ok(()) };
         let instance = Instance::start(cluster, pace, settings, plan, status, &topics)?;
         instance.work(stop)
     });
+    status.desk().close();
     match &outcome {
         Ok(()) => status.set_phase(Phase::Stopping),
         Err(error) => {
@@ -76,14 +82,31 @@ pub fn run_in<C: Cluster>(
     outcome
 }
 
-/// The topics, when they are as they must be.
-fn check_topics(cluster: &impl Cluster, settings: &Settings) -> Result<Topics, Error> {
-    let topics = cluster.look(&settings.requirements())?;
+/// The topics, when they are as they must be; none when it was stopped before they were looked at. A cluster that is about
+/// to start itself is given some time.
+fn check_topics(
+    cluster: &impl Cluster,
+    pace: &Pace,
+    settings: &Settings,
+    stop: &Stop,
+) -> Result<Option<Topics>, Error> {
+    let started = pace.now();
+    let topics = loop {
+        match cluster.look(&settings.requirements()) {
+            Ok(topics) => break topics,
+            Err(_) if stop.is_requested() => return Ok(None),
+            Err(error) if error.is_silence() && pace.since(started) < START_TIMEOUT => {
+                tracing::warn!("{error}; asking again");
+                pace.park(LOOK_AGAIN);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    };
     for finding in topics.findings.iter().filter(|finding| finding.is_warning) {
         tracing::warn!("{finding}");
     }
     let findings: Vec<_> = topics.errors().cloned().collect();
-    if findings.is_empty() { Ok(topics) } else { Err(Error::Topics { findings }) }
+    if findings.is_empty() { Ok(Some(topics)) } else { Err(Error::Topics { findings }) }
 }
 
 /// The threads of an instance.
@@ -147,6 +170,7 @@ impl<C: Cluster> Instance<C> {
         let no_more_input = Stop::default();
 
         let workers = start_workers(&mut starter, &tools, &board)?;
+        status.desk().open(workers.clone(), tools.settings.placement, tools.n_partitions);
         let (reader_sender, reader_orders) = unbounded();
         {
             let (cluster, tools) = (Arc::clone(&cluster), Arc::clone(&tools));
@@ -237,6 +261,7 @@ impl<C: Cluster> Instance<C> {
         let Instance { tools, board, member, notices, assignments, no_more_input, ended, threads } = self;
         let pace = tools.pace.clone();
         board.status().set_phase(Phase::Stopping);
+        board.status().desk().close();
         no_more_input.request();
         tools.wake_reader();
         tools.ends.demand();
@@ -248,7 +273,13 @@ impl<C: Cluster> Instance<C> {
         if let Some(keeping) = &tools.keeping {
             keeping.tell(Told::End);
         }
-        member.leave(LEAVE_TIMEOUT);
+        if tools.settings.leaves_group {
+            member.leave(LEAVE_TIMEOUT);
+        } else {
+            tracing::info!(
+                "still a member of the group: its shards wait until this instance is back, or its session is over"
+            );
+        }
         drop((member, notices, tools));
         assignments.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
         let deadline = pace.now() + END_TIMEOUT;

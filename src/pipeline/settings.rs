@@ -8,6 +8,11 @@ use super::wall::Wall;
 use crate::event::{Format, KindId, Span};
 use crate::kafka;
 
+/// What buffers have when nobody says otherwise; more makes nothing faster.
+const BUFFER_BYTES_MAX: usize = 256 << 20;
+/// With less there is no working.
+const BUFFER_BYTES_MIN: usize = 32 << 20;
+
 /// Everything an instance works by, beside the rules.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -23,8 +28,11 @@ pub struct Settings {
     pub max_hold: Span,
     /// A shard whose clock lags more than this has not caught up.
     pub ready_lag: Span,
-    /// Memory for what was read and not yet used, and for what waits to be committed, each.
+    /// Memory for what was read and not yet used and what waits to be committed, together: half of it is for what waits, a
+    /// quarter for what was read, and a quarter is left to the reader's own queues.
     pub buffer_bytes: usize,
+    /// What the process should stay below, if anything; an alarm comes before it.
+    pub memory_limit_bytes: Option<u64>,
     pub n_workers: usize,
     /// Judgements of dues before others have their turn: a million dues must not hold up live events.
     pub turn_dues: usize,
@@ -40,6 +48,9 @@ pub struct Settings {
     pub wall: Wall,
     /// How long a clean end may take.
     pub shutdown_timeout: Duration,
+    /// Whether the end of an instance is the end of its membership, so that others take over at once. If not, its shards
+    /// wait for it until its session is over.
+    pub leaves_group: bool,
 }
 
 /// A topic that events come from.
@@ -72,7 +83,8 @@ impl Settings {
             max_skew: Span(300_000),
             max_hold: Span(60_000),
             ready_lag: Span(60_000),
-            buffer_bytes: 128 << 20,
+            buffer_bytes: BUFFER_BYTES_MAX,
+            memory_limit_bytes: None,
             n_workers: std::thread::available_parallelism().map_or(1, usize::from),
             turn_dues: 512,
             piece_messages: 1_000,
@@ -83,7 +95,16 @@ impl Settings {
             accepts_loss: false,
             wall: Wall::System,
             shutdown_timeout: Duration::from_secs(30),
+            leaves_group: true,
         }
+    }
+
+    /// Keeps memory below a limit, as far as it is not customers' state: buffers have a quarter of it.
+    pub fn limit_memory(&mut self, limit_bytes: u64) {
+        let quarter = usize::try_from(limit_bytes / 4).unwrap_or(usize::MAX);
+        self.buffer_bytes = quarter.clamp(BUFFER_BYTES_MIN, BUFFER_BYTES_MAX);
+        self.kafka.prefetch_bytes = self.buffer_bytes / 4;
+        self.memory_limit_bytes = Some(limit_bytes);
     }
 
     /// The input topics in their order.

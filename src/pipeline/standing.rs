@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Between two looks at what is not decided.
 const LOOK_INTERVAL: Duration = Duration::from_secs(3);
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
+const ASK_AGAIN: Duration = Duration::from_millis(200);
+/// Longer than brokers take to start, and than a leader to be chosen.
+const RANGE_TIMEOUT: Duration = Duration::from_secs(60);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A reader of the standing topic.
@@ -85,7 +88,7 @@ impl<C: Cluster> Standing<C> {
         if mark <= from {
             return Ok(Some(mark));
         }
-        let (low, _) = self.high.range(&self.topic, partition)?;
+        let (low, _) = self.range(&self.topic, partition)?;
         self.n_readings += 1;
         self.committed.start(self.n_readings, partition, &[from.max(low)])?;
         let outcome = read_until(&self.pace, &mut self.committed, mark, is_cancelled, each);
@@ -117,7 +120,16 @@ impl<C: Cluster> Standing<C> {
 
     /// The first offset that an input's partition still has, and its end.
     pub fn range(&self, topic: &str, partition: i32) -> Result<(i64, i64), Error> {
-        Ok(self.high.range(topic, partition)?)
+        let started = self.pace.now();
+        loop {
+            match self.high.range(topic, partition) {
+                Err(error) if error.is_silence() && self.pace.since(started) < RANGE_TIMEOUT => {
+                    tracing::warn!("{error}; asking again");
+                    self.pace.park(ASK_AGAIN);
+                }
+                outcome => return Ok(outcome?),
+            }
+        }
     }
 
     fn ask(&self, watermarks: &impl Ends, partition: i32, is_cancelled: IsCancelled<'_>) -> Option<i64> {
@@ -126,7 +138,7 @@ impl<C: Cluster> Standing<C> {
                 Ok(ends) => return ends.first().copied(),
                 Err(error) => {
                     tracing::warn!("{}/{partition} does not tell where it ends: {error}", self.topic);
-                    self.pace.park(Duration::from_millis(200));
+                    self.pace.park(ASK_AGAIN);
                 }
             }
         }
@@ -150,7 +162,10 @@ impl<C: Cluster> Standing<C> {
                     if id != self.transactional_id && taken_over.insert(id.clone()) {
                         tracing::warn!("{}/{partition}: aborting the open transaction of `{id}`", self.topic);
                         // Taking the id over aborts it; nothing is published under it.
-                        drop(self.cluster.open_publisher(&id, REQUEST_TIMEOUT)?);
+                        if let Err(error) = self.cluster.open_publisher(&id, REQUEST_TIMEOUT) {
+                            tracing::warn!("{error}; trying again");
+                            taken_over.remove(&id);
+                        }
                     }
                 }
             }

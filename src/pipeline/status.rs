@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::desk::Desk;
 use crate::event;
 use crate::rules::Plan;
 
@@ -70,6 +71,7 @@ pub struct Status {
     detail: Mutex<String>,
     plan: Mutex<Option<Arc<Plan>>>,
     sizes: Mutex<BTreeMap<i32, Sizes>>,
+    desk: Desk,
 }
 
 impl Default for Status {
@@ -87,6 +89,7 @@ impl Default for Status {
             detail: Mutex::default(),
             plan: Mutex::default(),
             sizes: Mutex::default(),
+            desk: Desk::default(),
         }
     }
 }
@@ -195,6 +198,11 @@ impl Status {
 
     pub fn n_customers(&self) -> u64 {
         self.n_customers.load(Relaxed)
+    }
+
+    /// Where questions about customers are asked.
+    pub fn desk(&self) -> &Desk {
+        &self.desk
     }
 
     pub fn plan(&self) -> Option<Arc<Plan>> {

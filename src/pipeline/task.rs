@@ -6,8 +6,10 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant as Moment};
 
+use super::desk::{Answer, Topic};
 use super::epoch::{Draft, Part};
 use super::error::Error;
+use super::explain::Known;
 use super::merge::{Judge, Merge, Pause, Taken};
 use super::message::Messages;
 use super::progress::Steps;
@@ -365,6 +367,21 @@ impl Task {
             token,
             pieces: self.draft.take(),
         }))
+    }
+
+    /// What is known of a customer as of the shard's clock, published or not yet.
+    pub fn answer(&mut self, customer: &str, topic: Topic) -> Answer {
+        if self.folding.is_some() {
+            return Answer::Restoring;
+        }
+        let found = match topic {
+            Topic::Standing => self.shard.standing(customer).map(|standing| {
+                let interests = self.shard.interests(customer);
+                Answer::Standing(Box::new(Known { standing, interests, at: self.shard.clock() }))
+            }),
+            Topic::Explanation => self.shard.explain(customer).map(|found| Answer::Explanation(Box::new(found))),
+        };
+        found.unwrap_or(Answer::Nobody)
     }
 
     /// Cuts a snapshot behind the part that is being sealed, when one is due.

@@ -1,5 +1,6 @@
 //! What all threads of an instance share: settings, clocks, the ends of the inputs, the budget, and how to wake others.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use super::clock::Clock;
 use super::ends::Ends;
 use super::epoch::Budget;
 use super::keeping::Keeping;
+use super::memory::Memory;
 use super::pace::{Pace, Waker};
 use super::record::Author;
 use super::settings::Settings;
@@ -24,6 +26,10 @@ const EPOCH_BYTES_MIN: usize = 512 << 10;
 /// A shard may fill at least this before it waits.
 const SHARE_BYTES_MIN: usize = 512 << 10;
 
+/// A partition of an input may have at least this at hand.
+const QUOTA_BYTES_MIN: usize = 64 << 10;
+const QUOTA_BYTES_MAX: usize = 8 << 20;
+
 /// Shared through an `Arc`.
 pub struct Tools {
     pub pace: Pace,
@@ -33,6 +39,8 @@ pub struct Tools {
     pub topics: Vec<String>,
     pub n_partitions: usize,
     pub author: Author,
+    /// Of all topics, inputs and outputs, where the broker tells them.
+    pub topic_ids: BTreeMap<String, String>,
     pub decoder: Decoder,
     pub clock: Clock,
     pub ends: Ends,
@@ -43,6 +51,7 @@ pub struct Tools {
     pub tombstone_ms: Option<i64>,
     /// When snapshots are kept.
     pub keeping: Option<Arc<Keeping>>,
+    pub memory: Memory,
     /// How large an epoch may be, by how long the last ones took.
     epoch_bytes: AtomicUsize,
     /// `usize::MAX` before the first assignment.
@@ -70,6 +79,11 @@ fn owned((name, id): (&String, &String)) -> (String, String) {
     (name.clone(), id.clone())
 }
 
+/// Two epochs fit into what may wait: one on its way, one that fills.
+fn epoch_bytes_max(settings: &Settings) -> usize {
+    EPOCH_BYTES_MAX.min(settings.buffer_bytes / 4)
+}
+
 impl Tools {
     /// `committer` is told when there is something to commit.
     pub fn new(pace: Pace, settings: Settings, plan: Arc<Plan>, looked: &Topics, committer: Sender<Want>) -> Tools {
@@ -84,6 +98,7 @@ impl Tools {
         Tools {
             topics,
             author,
+            topic_ids: looked.ids.clone(),
             decoder: Decoder::new(&plan.schema),
             clock: Clock::new(settings.wall.clone(), pace.clone()),
             ends: Ends::new(settings.inputs.len(), n_partitions, pace.now()),
@@ -91,7 +106,8 @@ impl Tools {
             retention_ms: looked.retention_ms,
             tombstone_ms: looked.tombstone_ms,
             keeping: settings.snapshots.clone().map(|snapshots| Arc::new(Keeping::new(snapshots, n_partitions))),
-            epoch_bytes: AtomicUsize::new(EPOCH_BYTES_MAX.min(settings.buffer_bytes)),
+            epoch_bytes: AtomicUsize::new(epoch_bytes_max(&settings)),
+            memory: Memory::new(settings.memory_limit_bytes),
             n_owned: AtomicUsize::new(usize::MAX),
             reader: OnceLock::new(),
             nudge: Nudge { has_output: AtomicBool::new(false), has_progress: AtomicBool::new(false), committer },
@@ -119,13 +135,13 @@ impl Tools {
 
     /// Whether all shards together hold as much as they may.
     pub fn is_budget_spent(&self) -> bool {
-        self.budget.held_bytes() >= self.settings.buffer_bytes
+        self.budget.held_bytes() >= self.settings.buffer_bytes / 2
     }
 
     /// What one partition of one input may hold of records that were read and not yet used.
     pub fn quota_bytes(&self) -> usize {
         let n_flows = self.n_owned().unwrap_or(1).max(1) * self.topics.len();
-        (self.settings.buffer_bytes / n_flows).clamp(256 << 10, 8 << 20)
+        (self.settings.buffer_bytes / 4 / n_flows).clamp(QUOTA_BYTES_MIN, QUOTA_BYTES_MAX)
     }
 
     /// Shards of the present assignment, if any came yet.
@@ -149,7 +165,7 @@ impl Tools {
         if took > limit {
             self.shrink_epochs();
         } else if took < limit / 4 {
-            self.epoch_bytes.store((now * 2).min(EPOCH_BYTES_MAX.min(self.settings.buffer_bytes)), Ordering::Relaxed);
+            self.epoch_bytes.store((now * 2).min(epoch_bytes_max(&self.settings)), Ordering::Relaxed);
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant as Moment};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::board::Board;
+use super::desk::{Answer, Inquiry};
 use super::epoch::Part;
 use super::error::Error;
 use super::tally::Tally;
@@ -24,6 +25,8 @@ pub enum Order {
     Open(Box<Opening>),
     Close(i32),
     Batch(Batch),
+    /// A question about a customer.
+    Answer(Arc<Inquiry>),
     /// Something that shards wait for is known now.
     Look,
     /// The shard survives under another membership.
@@ -73,6 +76,24 @@ impl Worker {
         }
     }
 
+    /// Of the shard that is asked about, or of all where nobody knows which it is.
+    fn answer(&mut self, inquiry: &Inquiry) -> Answer {
+        let Inquiry { customer, topic, partition, .. } = inquiry;
+        if let Some(partition) = partition {
+            let task = self.tasks.get_mut(partition);
+            return task.map_or(Answer::Elsewhere, |task| task.answer(customer, *topic));
+        }
+        let mut is_restoring = false;
+        for task in self.tasks.values_mut() {
+            match task.answer(customer, *topic) {
+                Answer::Restoring => is_restoring = true,
+                Answer::Nobody | Answer::Elsewhere => {}
+                answer => return answer,
+            }
+        }
+        if is_restoring { Answer::Restoring } else { Answer::Nobody }
+    }
+
     fn obey(&mut self, order: Order) -> Result<(), Error> {
         match order {
             Order::Open(opening) => {
@@ -80,6 +101,7 @@ impl Worker {
                 self.report();
             }
             Order::Look => {}
+            Order::Answer(inquiry) => inquiry.answer(self.answer(&inquiry)),
             Order::Close(partition) => {
                 self.tasks.remove(&partition);
                 self.board.forget(partition);

@@ -9,6 +9,7 @@ use jiff::{Timestamp, ToSpan};
 
 use super::event::Event;
 use super::facts::{Facts, zoned};
+use super::interests::Interests;
 use super::moment::{Moment, Standing};
 use super::rules::{Dimension, Rules, Segment};
 
@@ -70,6 +71,8 @@ pub struct Customer<'a> {
     remembered: Vec<(usize, String, i64)>,
     n_given: usize,
     pub changes: Vec<Change>,
+    /// What each of the changes offers, where the rules ask for it.
+    pub interests: Vec<Interests>,
 }
 
 impl<'a> Customer<'a> {
@@ -85,6 +88,7 @@ impl<'a> Customer<'a> {
             remembered: Vec::new(),
             n_given: 0,
             changes: Vec::new(),
+            interests: Vec::new(),
         }
     }
 
@@ -208,6 +212,7 @@ impl<'a> Customer<'a> {
     }
 
     fn publish(&mut self, number: usize, target: Option<usize>, at: i64, (cause, event): (Cause, Option<usize>)) {
+        self.interests.extend(self.facts.interests(self.rules));
         let dimension = &self.rules.dimensions[number];
         let standing = &mut self.standings[number];
         let name = |segment: Option<usize>| segment.map(|segment| dimension.segments[segment].name.clone());

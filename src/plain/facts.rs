@@ -9,6 +9,7 @@ use jiff::{Timestamp, Zoned};
 use super::decimal::Decimal;
 use super::event::Event;
 use super::filter::part;
+use super::interests::{self, Interests, Item};
 use super::rules::{FIELDS, Measure, Rules};
 use super::value::{Scalar, Value};
 use crate::event::Builtin;
@@ -20,6 +21,8 @@ pub struct Facts {
     /// Name, time and value of every attribute that a profile event set, in the order of reading.
     attributes: Vec<(String, i64, Option<Scalar>)>,
     series: Vec<Vec<Passed>>,
+    /// What interests are counted over, where the rules ask for them.
+    items: Vec<Item>,
 }
 
 /// An event in a series.
@@ -43,7 +46,8 @@ const SUM_MAX: i128 = 900_000_000_000_000 * 10_000;
 
 impl Facts {
     pub fn new(rules: &Rules) -> Facts {
-        Facts { first: i64::MAX, attributes: Vec::new(), series: rules.series.iter().map(|_| Vec::new()).collect() }
+        let series = rules.series.iter().map(|_| Vec::new()).collect();
+        Facts { first: i64::MAX, attributes: Vec::new(), series, items: Vec::new() }
     }
 
     pub fn fold(&mut self, event: &Event, rules: &Rules) {
@@ -68,11 +72,19 @@ impl Facts {
             let set = event.attributes.iter().map(|(name, value)| (name.clone(), event.time, value.clone()));
             self.attributes.extend(set);
         }
+        if let Some(limits) = rules.interests {
+            self.items.extend(interests::items(event, kind.builtin, limits));
+        }
     }
 
     /// The time of the first event of any kind, cut to the second.
     pub fn first(&self) -> i64 {
         self.first.div_euclid(1000) * 1000
+    }
+
+    /// What to offer, where the rules ask for it.
+    pub fn interests(&self, rules: &Rules) -> Option<Interests> {
+        rules.interests.map(|limits| interests::of(&self.items, limits))
     }
 
     /// The latest value of a profile attribute; nothing when it was removed.

@@ -23,8 +23,8 @@ impl Rules {
         let Loader { series, mut attributes, .. } = loader;
         attributes.sort();
         attributes.dedup();
-        let (zone, kinds) = (written.zone.clone(), written.kinds.clone());
-        Ok(Rules { zone, kinds, series, scores, dimensions, attributes })
+        let (zone, kinds, interests) = (written.zone.clone(), written.kinds.clone(), written.interests);
+        Ok(Rules { zone, kinds, series, scores, dimensions, interests, attributes })
     }
 }
 

@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 
 use super::decimal::Decimal;
 use super::filter::Filter;
+use super::interests::Limits;
 use super::value::Scalar;
 use crate::event::Builtin;
 use crate::rules::plan::Relation;
@@ -17,6 +18,8 @@ pub struct Rules {
     pub(super) series: Vec<Series>,
     pub(super) scores: Vec<Score>,
     pub dimensions: Vec<Dimension>,
+    /// What changes offer, if anything.
+    pub(super) interests: Option<Limits>,
     /// The attributes, of profiles and of events, that any rule reads.
     pub attributes: Vec<String>,
 }

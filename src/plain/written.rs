@@ -4,12 +4,14 @@
 use jiff::tz::TimeZone;
 
 use super::decimal::Decimal;
+use super::interests::Limits;
 use super::reading::Unreadable;
 use super::rules::Kind;
 use crate::rules::ast::Expr;
 use crate::rules::declared::{self, Cut, Declared};
 use crate::rules::parser::parse;
 use crate::rules::place::Excerpt;
+use crate::rules::plan::InterestLimits;
 
 /// What a configuration says that takes part in a decision.
 #[derive(Debug, Clone)]
@@ -18,6 +20,8 @@ pub struct Written {
     pub kinds: Vec<Kind>,
     pub scores: Vec<WrittenScore>,
     pub dimensions: Vec<WrittenDimension>,
+    /// `[interests]`, as far as anything is asked for.
+    pub interests: Option<Limits>,
 }
 
 /// `[score.NAME]`. Cuts that are durations in ms.
@@ -60,11 +64,14 @@ impl Written {
             let segments = dimension.segments.iter().map(segment).collect::<Result<_, Unreadable>>()?;
             Ok(WrittenDimension { name: dimension.name.text().to_owned(), segments })
         };
+        let InterestLimits { categories, brands, queries, products } = declared.interests;
+        let limits = [categories, brands, queries, products].map(usize::from);
         Ok(Written {
             zone: declared.zone.clone(),
             kinds: declared.kinds.iter().map(kind).collect(),
             scores: declared.scores.iter().map(score).collect::<Result<_, Unreadable>>()?,
             dimensions: declared.dimensions.iter().map(dimension).collect::<Result<_, Unreadable>>()?,
+            interests: declared.interests.any().then_some(limits),
         })
     }
 }

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::plan::{
-    ComparisonId, Condition, DimensionId, Feature, FeatureId, Linear, Plan, SegmentId, Series, SeriesId, Test,
+    ComparisonId, Condition, DimensionId, Feature, FeatureId, InterestLimits, Linear, Plan, SegmentId, Series,
+    SeriesId, Test,
 };
 use crate::event::Span;
 
@@ -17,6 +18,8 @@ pub struct Cost {
     pub segments: Vec<SegmentCost>,
     /// Attributes of the profile that are kept.
     pub n_profile_attributes: usize,
+    /// At most, for the last items of each customer; zero where the rules do not ask for interests.
+    pub interest_bytes: usize,
 }
 
 /// What is kept of a series.
@@ -72,7 +75,23 @@ pub fn of(plan: &Plan) -> Cost {
         let readers = segments.iter().filter(|segment| segment.series.contains(&SeriesId(index as u16)));
         series_cost(plan, series, readers.count())
     });
-    Cost { series: series.collect(), segments, n_profile_attributes: plan.profile.len() }
+    Cost {
+        series: series.collect(),
+        segments,
+        n_profile_attributes: plan.profile.len(),
+        interest_bytes: interest_bytes(plan.interests),
+    }
+}
+
+/// Each item has its time, a byte of flags, an event id of a dozen bytes and what is offered: names as numbers, queries
+/// as they are.
+fn interest_bytes(limits: InterestLimits) -> usize {
+    if !limits.any() {
+        return 0;
+    }
+    let names = [limits.products, limits.categories, limits.brands].map(|limit| if limit > 0 { 2 } else { 0 });
+    let query = if limits.queries > 0 { 6 } else { 0 };
+    InterestLimits::ITEMS_MAX * (4 + 1 + 12 + names.iter().sum::<usize>() + query)
 }
 
 fn read(condition: &Condition, comparisons: &mut BTreeSet<ComparisonId>) {

@@ -2,6 +2,7 @@
 //! Everything knows where it stands. A part that was wrong already is left out (`None`), and was reported.
 
 use super::place::{Excerpt, Place};
+use super::plan::InterestLimits;
 use crate::event::{Amount, AmountSource, Builtin, KindSchema, Rates, Schema, Span};
 
 /// A configuration's rules.
@@ -15,6 +16,10 @@ pub struct Declared {
     pub kinds: Vec<Kind>,
     pub scores: Vec<Score>,
     pub dimensions: Vec<Dimension>,
+    /// `[changes] reason`.
+    pub reasons: bool,
+    /// `[interests]`.
+    pub interests: InterestLimits,
 }
 
 #[derive(Debug, Clone)]

@@ -23,7 +23,10 @@ pub mod calendar;
 pub mod decider;
 pub mod verdict;
 
+pub mod reading;
+
 pub mod timeline;
+pub mod words;
 
 pub mod cost;
 pub mod shown;

@@ -45,6 +45,30 @@ pub struct Plan {
     pub scores: Vec<Score>,
     pub comparisons: Vec<Comparison>,
     pub dimensions: Vec<Dimension>,
+    /// Whether changes say why in a sentence. Takes no part in deciding, nor in `version`.
+    pub reasons: bool,
+    /// What changes offer. Takes no part in deciding; a part of `version` where anything is offered, since more is kept
+    /// of customers.
+    pub interests: InterestLimits,
+}
+
+/// How many of each a change offers at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct InterestLimits {
+    pub categories: u8,
+    pub brands: u8,
+    pub queries: u8,
+    pub products: u8,
+}
+
+impl InterestLimits {
+    /// Interests are counted over a customer's last so many items.
+    pub const ITEMS_MAX: usize = 32;
+
+    /// Whether anything is offered.
+    pub fn any(self) -> bool {
+        self != InterestLimits::default()
+    }
 }
 
 /// How events of a kind are kept.
@@ -225,6 +249,17 @@ pub enum Relation {
 }
 
 impl Relation {
+    /// The same with the sides changed.
+    pub fn mirrored(self) -> Relation {
+        match self {
+            Relation::Less => Relation::Greater,
+            Relation::LessOrEqual => Relation::GreaterOrEqual,
+            Relation::Greater => Relation::Less,
+            Relation::GreaterOrEqual => Relation::LessOrEqual,
+            Relation::Equal | Relation::NotEqual => self,
+        }
+    }
+
     pub fn holds(self, ordering: std::cmp::Ordering) -> bool {
         match self {
             Relation::Equal => ordering.is_eq(),

@@ -1,8 +1,65 @@
-//! A plan's series as people would write them: `purchase.where(channel == "app")`. For reports; decides nothing.
+//! A plan's series, features and conditions as people would write them: `purchase.where(channel == "app").count("30d")`.
+//! For reports; decides nothing.
 
 use super::ast::write_text;
-use super::plan::{FieldTest, Filter, NumberSource, Plan, SeriesId, TextSource, TextTest};
+use super::plan::{
+    Condition, Feature, FeatureId, FieldTest, Filter, Measure, NumberSource, Plan, SeriesId, TextSource, TextTest,
+};
 use crate::event::AttributeId;
+
+/// A condition in the language of rules, its comparisons as they stand in the configuration.
+pub fn condition(plan: &Plan, shown: &Condition) -> String {
+    let within = |part: &Condition| match part {
+        Condition::All(_) | Condition::Any(_) => format!("({})", condition(plan, part)),
+        _ => condition(plan, part),
+    };
+    let joined = |parts: &[Condition], between: &str| parts.iter().map(within).collect::<Vec<_>>().join(between);
+    match shown {
+        Condition::Constant(holds) => holds.to_string(),
+        Condition::Compare(id) => plan.comparison(*id).text.to_string(),
+        Condition::Not(inner) => match &**inner {
+            Condition::Compare(id) if plan.comparison(*id).text.contains(' ') => {
+                format!("!({})", plan.comparison(*id).text)
+            }
+            _ => format!("!{}", within(inner)),
+        },
+        Condition::All(parts) => joined(parts, " && "),
+        Condition::Any(parts) => joined(parts, " || "),
+    }
+}
+
+/// A feature in the language of rules.
+pub fn feature(plan: &Plan, id: FeatureId) -> String {
+    let measured = |of: SeriesId, measure: Measure, window: Option<String>| {
+        let field = |index: u8| plan.series[usize::from(of.0)].values[usize::from(index)].name();
+        let (name, field) = match measure {
+            Measure::Count => ("count", None),
+            Measure::Sum => ("sum", None),
+            Measure::Avg => ("avg", None),
+            Measure::Max => ("max", None),
+            Measure::Min => ("min", None),
+            Measure::Days => ("days", None),
+            Measure::Distinct(index) => ("distinct", Some(field(index).to_owned())),
+            Measure::Top(index) => ("top", Some(field(index).to_owned())),
+        };
+        let arguments: Vec<String> = field.into_iter().chain(window).collect();
+        format!("{}.{name}({})", series(plan, of), arguments.join(", "))
+    };
+    match plan.feature(id) {
+        Feature::Window { series, measure, window } => measured(*series, *measure, Some(format!("\"{window}\""))),
+        Feature::Ever { series, measure } => measured(*series, *measure, None),
+        Feature::SinceLast(of) => format!("{}.since_last()", series(plan, *of)),
+        Feature::SinceFirst(of) => format!("{}.since_first()", series(plan, *of)),
+        Feature::Gap(of) => format!("{}.gap()", series(plan, *of)),
+        Feature::CustomerAge => "customer.age()".to_owned(),
+        Feature::Profile(attribute) => format!("profile.{}", plan.schema.attributes[usize::from(attribute.0)]),
+        Feature::DaysUntil(attribute) => {
+            format!("profile.{}.days_until()", plan.schema.attributes[usize::from(attribute.0)])
+        }
+        Feature::SegmentAge(dimension) => format!("segment.{}.age()", plan.dimension(*dimension).name),
+        Feature::Score(score) => format!("score.{}", plan.score(*score).name),
+    }
+}
 
 /// The series in the language of rules.
 pub fn series(plan: &Plan, id: SeriesId) -> String {

@@ -80,6 +80,8 @@ pub static EPOCHS: Counter<1> = counter(
 );
 pub static STATE_BYTES: Gauge<0> =
     gauge("dormouse_state_bytes", [], Some(Bytes), "Memory that customers' facts and standing take");
+pub static RESIDENT_BYTES: Gauge<0> =
+    gauge("dormouse_resident_bytes", [], Some(Bytes), "Memory that the whole process takes");
 pub static SNAPSHOT_AGE: Gauge<1> =
     gauge("dormouse_snapshot_age_seconds", ["shard"], Some(Seconds), "Age of the shard's newest snapshot");
 pub static SNAPSHOT_OVERDUE: Gauge<1> = gauge(
@@ -117,6 +119,7 @@ pub(super) fn describe() {
     CONSUMER_LAG.describe();
     EPOCHS.describe();
     STATE_BYTES.describe();
+    RESIDENT_BYTES.describe();
     SNAPSHOT_AGE.describe();
     SNAPSHOT_OVERDUE.describe();
     SNAPSHOTS.describe();

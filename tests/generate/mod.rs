@@ -24,6 +24,16 @@ pub struct Case {
     pub grace: i64,
 }
 
+/// Of every third case, from choices of their own, so that the rest of a case is what it is without.
+fn interests(seed: u64) -> String {
+    if !seed.is_multiple_of(3) {
+        return String::new();
+    }
+    let mut random = Random::new(seed ^ 0x1F7E);
+    let mut limit = |name: &str| format!("{name} = {}\n", random.pick(&[0, 1, 2, 3, 5, 32]));
+    format!("\n[interests]\n{}", ["categories", "brands", "queries", "products"].map(&mut limit).concat())
+}
+
 pub fn case(seed: u64) -> Case {
     let mut random = Random::new(seed);
     let theme = match seed % 20 {
@@ -38,8 +48,9 @@ pub fn case(seed: u64) -> Case {
         _ => Theme::Many,
     };
     let world = World::new(theme, &mut random);
-    let rules =
+    let mut rules =
         if theme == Theme::Crowd { ladder::rules(&world, &mut random) } else { rules::rules(&world, &mut random) };
+    rules.push_str(&interests(seed));
     let history = history::history(&world, &mut random);
     let end = random.pick(&[400, 500, 60, 10]) * DAY + random.between(0, DAY);
     let until = random.chance(85).then(|| world.start + end);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::shop::{Shop, assert_gapless, now_ms, open_transaction, order, quick_rules};
+use crate::shop::{Shop, TEN_MINUTES, assert_gapless, now_ms, open_transaction, order, quick_rules};
 use rdkafka::admin::{AdminOptions, NewPartitions};
 use rdkafka::{Offset, TopicPartitionList};
 use testbed::kafka::Broker;
@@ -57,7 +57,7 @@ fn an_open_transaction_of_a_dead_owner_is_aborted_by_its_heir() {
     let record = standing.iter().rfind(|record| record.key.as_deref() == Some(b"\xffdormouse-shard"));
     let record = record.expect("an epoch was committed");
     assert!(record.text().contains(r#""transactional_id":"open.a""#), "{}", record.text());
-    let dead = open_transaction(broker, "open.a", "open-standing", std::slice::from_ref(record));
+    let dead = open_transaction(broker, "open.a", "open-standing", std::slice::from_ref(record), TEN_MINUTES);
     let heir = shop.start("b", QUICK);
     produce(&shop, &orders(20, now_ms())[10..]);
     shop.wait_for_changes(20, |_| true);
@@ -165,6 +165,6 @@ fn a_topic_that_was_made_anew_is_not_taken_for_the_one_that_was_read() {
     produce(&shop, &orders(9, now_ms()));
     let (code, said) = refused(&shop, QUICK);
     assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains("anew-orders was made anew since it was read"), "{said}");
+    assert!(said.contains("anew-orders was made anew since it was first used"), "{said}");
     assert_eq!(shop.changes().len(), 3);
 }

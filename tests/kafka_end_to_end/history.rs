@@ -5,28 +5,30 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::shop::{self, Shop, assert_gapless, assert_same, now_ms, open_transaction, order, quick_rules};
+use crate::shop::{
+    self, Finally, Shop, TEN_MINUTES, assert_gapless, assert_same, now_ms, open_transaction, order, quick_rules,
+};
 use dormouse::cli::generate::{Kind, Model, write as generate};
 use rdkafka::producer::Producer as _;
 use testbed::kafka::{Broker, Record};
 
 /// A year of a real shop.
-fn online_retail() -> String {
+pub fn online_retail() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/online-retail.jsonl.zst");
     let file = std::fs::File::open(path).expect("it stands in the project");
     let bytes = zstd::decode_all(file).expect("it is Zstandard");
     String::from_utf8(bytes).expect("it is text")
 }
 
-fn shipped_rules() -> String {
+pub fn shipped_rules() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/segments.toml");
     std::fs::read_to_string(path).expect("it stands in the project")
 }
 
 /// Long after the shop's year and before today: whatever becomes due later is the wall clock's business.
-const UNTIL: &str = "2020-01-01T00:00:00Z";
+pub const UNTIL: &str = "2020-01-01T00:00:00Z";
 
-fn is_before_until((.., effective_at, _): &shop::Change) -> bool {
+pub fn is_before_until((.., effective_at, _): &shop::Change) -> bool {
     effective_at.as_str() < "2020-01-01T00:00:00.000Z"
 }
 
@@ -92,7 +94,7 @@ fn survive_kills(name: &str, n_lives: usize, more: impl Fn(&Shop) -> String) -> 
     let shop = Shop::open(broker, name, 3, &["orders", "still"], &shipped_rules());
     let expected = shop.replayed(std::slice::from_ref(&events), UNTIL);
     let still: Vec<Record> = (0..3).map(|partition| Record::new(partition, "k", "never committed")).collect();
-    let open = open_transaction(broker, shop.topic(1), shop.topic(1), &still);
+    let open = open_transaction(broker, shop.topic(1), shop.topic(1), &still, TEN_MINUTES);
     let settings = &format!("[time]\nmax_hold = \"100ms\"\n{}", more(&shop));
     let is_fed = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -230,7 +232,7 @@ fn mutate(event: &str, index: usize) -> Vec<u8> {
 }
 
 /// Orders as they happen, by a producer that goes on until it is told to stop. Says what it produced.
-fn live_orders(shop: &Shop, is_over: &AtomicBool) -> Vec<String> {
+pub fn live_orders(shop: &Shop, is_over: &AtomicBool) -> Vec<String> {
     let producer = shop.broker.producer();
     let mut events = Vec::new();
     while !is_over.load(Ordering::Relaxed) {
@@ -254,6 +256,7 @@ fn shards_that_move_between_instances_are_told_once() {
     let is_over = AtomicBool::new(false);
     let (events, instances) = std::thread::scope(|scope| {
         let producing = scope.spawn(|| live_orders(&shop, &is_over));
+        let _over = Finally(|| is_over.store(true, Ordering::Relaxed));
         let n_more = |n: usize| {
             let goal = shop.changes().len() + n;
             shop.wait_for_changes(goal, |_| true);

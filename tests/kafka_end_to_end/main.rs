@@ -2,8 +2,12 @@
 
 mod faults;
 mod history;
+mod network;
 mod receiver;
+mod restarts;
 mod shop;
 mod snapshots;
 mod subscribers;
+mod topics;
+mod torture;
 mod verify;

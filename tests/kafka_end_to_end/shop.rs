@@ -15,6 +15,9 @@ use testbed::kafka::{Broker, Record};
 /// How long anything may take that should come.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+/// How long a transaction that nobody ends may stay open in most tests.
+pub const TEN_MINUTES: Duration = Duration::from_secs(600);
+
 /// A change as far as it must be the same wherever it comes from: customer, sequence, dimension, from, to,
 /// effective_at, cause.
 pub type Change = (String, u64, String, String, String, String, String);
@@ -24,6 +27,8 @@ pub struct Shop<'b> {
     pub broker: &'b Broker,
     pub name: String,
     pub n_partitions: i32,
+    /// More lines for `[kafka.client]` of those that start from now on.
+    pub client: String,
     inputs: Vec<String>,
     folder: tempfile::TempDir,
 }
@@ -41,7 +46,7 @@ impl<'b> Shop<'b> {
             broker.create_topic(&format!("{name}-{output}"), n_partitions, &[]);
         }
         broker.create_topic(&format!("{name}-standing"), n_partitions, &[("cleanup.policy", "compact")]);
-        Shop { broker, name: name.to_owned(), n_partitions, inputs, folder }
+        Shop { broker, name: name.to_owned(), n_partitions, client: String::new(), inputs, folder }
     }
 
     pub fn folder(&self) -> &Path {
@@ -50,11 +55,11 @@ impl<'b> Shop<'b> {
 
     /// Writes an instance's settings; `more` is added as it is.
     fn settings(&self, instance: &str, more: &str) -> PathBuf {
-        let (name, brokers) = (&self.name, self.broker.address());
+        let (name, brokers, client) = (&self.name, self.broker.address(), &self.client);
         let inputs: String = self.inputs.iter().map(|topic| format!("[[input]]\ntopic = \"{topic}\"\n")).collect();
         let text = format!(
             "[kafka]\nbrokers = \"{brokers}\"\ngroup = \"{name}\"\ninstance = \"{instance}\"\n\
-             [kafka.client]\n\"session.timeout.ms\" = 6000\n\"transaction.timeout.ms\" = 5000\n\
+             [kafka.client]\n\"session.timeout.ms\" = 6000\n\"transaction.timeout.ms\" = 5000\n{client}\
              {inputs}[output]\nchanges = \"{name}-changes\"\nstanding = \"{name}-standing\"\nrejects = \"{name}-rejects\"\n\
              [http]\nlisten = \"127.0.0.1:0\"\n{more}"
         );
@@ -161,7 +166,12 @@ impl<'b> Shop<'b> {
         seen
     }
 
-    /// The logs of all instances.
+    /// All that an instance has said in all its lives.
+    pub fn log(&self, instance: &str) -> String {
+        fs::read_to_string(self.folder.path().join(format!("{instance}.log"))).unwrap_or_default()
+    }
+
+    /// The ends of the logs of all instances.
     pub fn logs(&self) -> String {
         let mut all = String::new();
         for entry in fs::read_dir(self.folder.path()).expect("a folder").flatten() {
@@ -208,6 +218,12 @@ impl Instance {
         assert!(status.success(), "kill {signal} failed");
     }
 
+    /// Its exit code, if it has ended by itself.
+    pub fn ended(&mut self) -> Option<Option<i32>> {
+        let ended = self.child.as_mut().expect("it runs").try_wait().expect("it is our child");
+        ended.map(|status| status.code())
+    }
+
     /// Kills it as a power cut would.
     pub fn kill9(mut self) {
         let mut child = self.child.take().expect("it runs");
@@ -239,10 +255,17 @@ impl Drop for Instance {
 }
 
 /// Leaves a transaction open over these records, for as long as the producer that is handed back does not end it.
-pub fn open_transaction(broker: &Broker, id: &str, topic: &str, records: &[Record]) -> BaseProducer {
+/// The broker aborts it after `open_for`.
+pub fn open_transaction(
+    broker: &Broker,
+    id: &str,
+    topic: &str,
+    records: &[Record],
+    open_for: Duration,
+) -> BaseProducer {
     let timeout = Duration::from_secs(30);
     let mut config = broker.client();
-    config.set("transactional.id", id).set("transaction.timeout.ms", "600000");
+    config.set("transactional.id", id).set("transaction.timeout.ms", open_for.as_millis().to_string());
     let producer: BaseProducer = config.create().expect("a producer");
     producer.init_transactions(timeout).expect("the coordinator answers");
     producer.begin_transaction().expect("a transaction begins");
@@ -274,6 +297,15 @@ pub fn quick_rules(dormant_after: &str) -> String {
 /// A purchase.
 pub fn order(customer: &str, id: &str, time_ms: i64) -> String {
     format!(r#"{{"event_id":"{id}","kind":"purchase","customer_id":"{customer}","time":{time_ms},"amount":"10"}}"#)
+}
+
+/// Does something when it is dropped, also because a test has failed: whoever waits for it goes on.
+pub struct Finally<F: FnMut()>(pub F);
+
+impl<F: FnMut()> Drop for Finally<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
 }
 
 /// The machine's clock.

@@ -15,10 +15,12 @@ use serde_json::Value;
 use testbed::kafka::{Broker, Record};
 
 use crate::receiver::{REFUSED, Receiver, assert_in_order};
-use crate::shop::{Shop, open_transaction, order};
+use crate::shop::{Shop, TEN_MINUTES, open_transaction, order};
 
 /// Who bought is active for five days, then dormant. The second dimension is there to be passed over.
 const RULES: &str = r#"
+[interests]
+categories = 1
 [[dimension]]
 name = "behaviour"
 [[dimension.segment]]
@@ -41,6 +43,11 @@ const N_ROUNDS: usize = 7;
 
 /// A killed member's place is taken at once by the next of the same name, not when its session has timed out.
 const STATIC_MEMBER: [&str; 4] = ["-X", "group.instance.id=a", "-X", "session.timeout.ms=6000"];
+
+/// What a customer always buys.
+fn taste(i: usize) -> String {
+    format!("taste-{}", i % 3)
+}
 
 /// A subscriber at work. Dropped, it is killed as a power cut would.
 struct Life(Child);
@@ -94,7 +101,11 @@ impl<'b> Scene<'b> {
     /// Lets everyone buy once more, ten days after the last time.
     fn buy(&self, round: usize) {
         let time_ms = 1_700_000_000_000 + 10 * 86_400_000 * round as i64;
-        let orders = (0..N_CUSTOMERS).map(|i| order(&format!("c-{i}"), &format!("o-{round}-{i}"), time_ms + i as i64));
+        let order_of = |i: usize| {
+            let order = order(&format!("c-{i}"), &format!("o-{round}-{i}"), time_ms + i as i64);
+            format!(r#"{},"category":"{}"}}"#, &order[..order.len() - 1], taste(i))
+        };
+        let orders = (0..N_CUSTOMERS).map(order_of);
         self.shop.produce(0, orders.collect::<Vec<_>>().iter().map(String::as_str));
     }
 
@@ -106,7 +117,7 @@ impl<'b> Scene<'b> {
         let ghosts: Vec<Record> =
             (0..3).map(|p| Record { headers: headers.clone(), ..Record::new(p, "ghost", change.as_str()) }).collect();
         let id = format!("{}-ghost", self.topic);
-        let producer = open_transaction(self.shop.broker, &id, &self.topic, &ghosts);
+        let producer = open_transaction(self.shop.broker, &id, &self.topic, &ghosts, TEN_MINUTES);
         producer.abort_transaction(Duration::from_secs(30)).expect("it aborts");
     }
 
@@ -216,10 +227,10 @@ fn one_coupon_for_each_who_falls_asleep_and_never_two() {
     let scene = Scene::open(Broker::shared(), "coupons");
     let program = example("coupons");
     let database = scene.file("coupons.sqlite");
-    let coupons = || -> rusqlite::Result<Vec<(String, String, String)>> {
+    let coupons = || -> rusqlite::Result<Vec<(String, String, String, String)>> {
         let database = Connection::open(&database)?;
-        let mut found = database.prepare("SELECT change_id, customer_id, code FROM coupons")?;
-        found.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+        let mut found = database.prepare("SELECT change_id, customer_id, category, code FROM coupons")?;
+        found.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?.collect()
     };
     // Before the first life made the tables there are none.
     let n_coupons = || coupons().map_or(0, |coupons| coupons.len());
@@ -228,8 +239,11 @@ fn one_coupon_for_each_who_falls_asleep_and_never_two() {
 
     let coupons = coupons().expect("the database is whole");
     assert_eq!(coupons.len(), sleepers.len());
-    for (change_id, customer, _) in &coupons {
+    for (change_id, customer, category, _) in &coupons {
         assert_eq!(sleepers.get(change_id).map(|sleeper| &sleeper.customer), Some(customer), "{change_id}");
+        let number =
+            customer.strip_prefix("c-").and_then(|number| number.parse().ok()).expect("customers are numbered");
+        assert_eq!(*category, taste(number), "{change_id}");
     }
     let codes: BTreeSet<&String> = coupons.iter().map(|(.., code)| code).collect();
     assert_eq!(codes.len(), coupons.len());

@@ -6,6 +6,7 @@
 
 mod decimal;
 mod event;
+pub mod interests;
 mod language;
 mod rules;
 
@@ -14,6 +15,7 @@ use std::fmt;
 
 pub use dormouse::plain::Cause;
 use dormouse::plain::{Customer, Event};
+use interests::Interests;
 
 /// One move; none is `None`, the instant in ms.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,6 +58,8 @@ pub struct Reject {
 pub struct Replayed {
     /// By customer, then by sequence.
     pub changes: Vec<Change>,
+    /// What each of the changes offers; empty where the rules do not ask for it.
+    pub interests: Vec<Interests>,
     pub rejects: Vec<Reject>,
 }
 
@@ -85,6 +89,7 @@ pub fn replay(rules_toml: &str, files: &[&str], until: Option<i64>, grace: i64) 
     }
     for (customer_id, mut customer) in customers {
         customer.pass_time(until.or(latest).unwrap_or(clock));
+        replayed.interests.extend(customer.interests);
         replayed.changes.extend(customer.changes.into_iter().map(|change| Change {
             customer_id: customer_id.clone(),
             sequence: change.sequence,

@@ -11,6 +11,7 @@ use dormouse::plain::{Decimal, Kind, Rules, Written, WrittenDimension, WrittenSc
 
 use super::decimal::decimal;
 use super::event::day_number;
+use super::interests;
 use super::language::parse;
 
 /// Rules, and what an event is read by.
@@ -56,6 +57,7 @@ pub fn load(text: &str) -> Reading {
         kinds: kinds(&table),
         scores: keys(&table, "score").iter().map(|name| score(name, section(section(&table, "score"), name))).collect(),
         dimensions: tables(&table, "dimension").into_iter().map(dimension).collect(),
+        interests: interests::limits(&table),
     };
     let amount = |kind: &Kind| {
         let settings = table.get("kind").and_then(|kinds| kinds.get(&kind.name));

@@ -352,6 +352,7 @@ fn settings(instance: &str, wall: &Driven, turn_dues: usize) -> Settings {
         instance: instance.to_owned(),
         client: vec![("transaction.timeout.ms".to_owned(), "6000".to_owned())],
         is_embedded: false,
+        prefetch_bytes: kafka::PREFETCH_BYTES,
     };
     let inputs = INPUTS.iter().map(|topic| Input { topic: (*topic).to_owned(), kind: None, format: Format::Json });
     let output = Output {

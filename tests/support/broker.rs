@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
+use crate::proxy::Proxy;
+
 /// How long a broker may take until it answers.
 const START_TIMEOUT: Duration = Duration::from_secs(90);
 
@@ -52,9 +54,18 @@ impl Broker {
 
     /// The same with more lines for `server.properties`, which win over ours.
     pub fn start_with(properties: &[(&str, &str)]) -> Broker {
+        Broker::start_behind(None, properties)
+    }
+
+    /// One that all clients reach through a proxy, and no other way.
+    pub fn behind(proxy: &Proxy) -> Broker {
+        Broker::start_behind(Some(proxy), &[])
+    }
+
+    fn start_behind(proxy: Option<&Proxy>, properties: &[(&str, &str)]) -> Broker {
         let mut failure = String::new();
         for _ in 0..3 {
-            let broker = Broker::prepare(properties);
+            let broker = Broker::prepare(proxy, properties);
             match broker.launch() {
                 Ok(()) => return broker,
                 // Most likely somebody else took a port between our look and the broker's.
@@ -123,16 +134,22 @@ impl Broker {
     }
 
     /// Writes the settings and formats the storage.
-    fn prepare(properties: &[(&str, &str)]) -> Broker {
+    fn prepare(proxy: Option<&Proxy>, properties: &[(&str, &str)]) -> Broker {
         let dir = tempfile::Builder::new().prefix("dormouse-kafka-").tempdir().expect("a temporary folder").keep();
         let [port, controller] = free_ports();
         let mut text = server_properties(port, controller, &dir.join("data"));
+        let mut address = format!("127.0.0.1:{port}");
+        if let Some(proxy) = proxy {
+            proxy.lead_to(port);
+            address = proxy.address().to_string();
+            text.push_str(&format!("advertised.listeners=PLAINTEXT://{address}\n"));
+        }
         for (key, value) in properties {
             text.push_str(&format!("{key}={value}\n"));
         }
         fs::write(dir.join("server.properties"), text).expect("the broker's folder is writable");
         fs::write(dir.join("log4j2.properties"), LOGGING).expect("the broker's folder is writable");
-        let broker = Broker { address: format!("127.0.0.1:{port}"), dir, node: Mutex::new(None) };
+        let broker = Broker { address, dir, node: Mutex::new(None) };
         let formatted = broker
             .java(&["-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
             .arg(broker.dir.join("server.properties"))

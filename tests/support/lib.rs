@@ -5,5 +5,6 @@
 
 mod broker;
 pub mod kafka;
+mod proxy;
 pub mod s3;
 mod topics;

@@ -199,6 +199,7 @@ fn settings(brokers: &str, wall: Driven) -> pipeline::Settings {
         instance: "demo".to_owned(),
         client: Vec::new(),
         is_embedded: true,
+        prefetch_bytes: kafka::PREFETCH_BYTES,
     };
     let input = pipeline::Input { topic: EVENTS.to_owned(), kind: None, format: Format::Json };
     let output = pipeline::Output {

@@ -2,8 +2,8 @@
 //! follow that; so it is the first one of the rules unless others are asked for. What is published does not depend on
 //! it.
 
+use crate::cli::dimension;
 use crate::rules::Plan;
-use crate::rules::diagnostic::nearest;
 
 /// What stands for every dimension.
 const ALL: &str = "all";
@@ -19,14 +19,8 @@ impl Shown {
         if asked.is_empty() {
             return Ok(Shown(names().take(1).map(Box::from).collect()));
         }
-        if let Some(unknown) = asked.iter().find(|asked| *asked != ALL && names().all(|name| name != **asked)) {
-            return Err(match nearest(unknown, names()) {
-                Some(near) => format!("there is no dimension `{unknown}`; did you mean `{near}`?"),
-                None => {
-                    format!("there is no dimension `{unknown}`; there are {}", names().collect::<Vec<_>>().join(", "))
-                }
-            });
-        }
+        let named: Vec<String> = asked.iter().filter(|asked| *asked != ALL).cloned().collect();
+        dimension::check(&named, names())?;
         let is_asked = |name: &str| asked.iter().any(|asked| asked == name || asked == ALL);
         Ok(Shown(names().filter(|name| is_asked(name)).map(Box::from).collect()))
     }

@@ -11,6 +11,7 @@ use crate::engine::{Bar, Cause, Change, Evidence, Weighed};
 use crate::event::Instant;
 use crate::rules::Plan;
 use crate::rules::plan::{DimensionId, SegmentId};
+use crate::rules::reading::Reading;
 use crate::rules::timeline::{Claim, Test, shown, written};
 use crate::trial::{Finding, Found, Mismatch};
 
@@ -159,8 +160,8 @@ fn why_not(
         Bar::From => format!("{name} is not entered from {current}: its `from` does not list it"),
         Bar::Cooldown { until } => format!("{name} has a `cooldown` and is not entered before {}", time(plan, until)),
     });
-    let unmet = match (weighed.holds, &bar) {
-        (false, _) => Some(format!("{name} asks for{}", table(plan, &weighed.evidence))),
+    let unmet = match (weighed.holds(), &bar) {
+        (false, _) => Some(format!("{name} asks for{}", table(plan, &weighed.readings()))),
         (true, None) => Some(format!("what {name} asks for holds, but {current} stands before it and holds too")),
         (true, Some(_)) => None,
     };
@@ -168,16 +169,16 @@ fn why_not(
 }
 
 /// Comparisons one under the other, each with its value.
-fn table(plan: &Plan, evidence: &[Evidence]) -> String {
-    let condition = |one: &Evidence| plan.comparison(one.comparison).text.clone();
-    let width = evidence.iter().map(|one| condition(one).chars().count()).max().unwrap_or(0);
+fn table(plan: &Plan, readings: &[&Reading]) -> String {
+    let condition = |one: &Reading| plan.comparison(one.comparison).text.clone();
+    let width = readings.iter().map(|one| condition(one).chars().count()).max().unwrap_or(0);
     let mut text = String::new();
-    for one in evidence {
-        let holds = if one.holds { "holds" } else { "does not hold" };
-        write!(text, "\n  {:<width$}  {holds}: {}", condition(one), one.value)
+    for one in readings {
+        let holds = if one.verdict.holds { "holds" } else { "does not hold" };
+        write!(text, "\n  {:<width$}  {holds}: {}", condition(one), one.value(plan))
             .expect("writing to a string does not fail");
     }
-    if evidence.is_empty() { " nothing that could hold".to_owned() } else { text }
+    if readings.is_empty() { " nothing that could hold".to_owned() } else { text }
 }
 
 /// What decided: the comparisons that held, or, when the customer fell out of everything, those that did not.

@@ -60,14 +60,19 @@ impl Client {
     /// with what is wrong.
     pub fn check(&self, refuses: impl Fn(&str, &str) -> Option<Refusal>) -> Vec<Diagnostic> {
         let complaint = |(name, passed): (&String, &Passed)| {
-            let title = match refuses(name, &passed.value)? {
+            let refusal = refuses(name, &passed.value)?;
+            let title = match &refusal {
                 Refusal::Unknown => format!("librdkafka has no setting `{name}`"),
                 Refusal::Value(why) if passed.is_hidden && why.contains(&passed.value) => {
                     format!("`{name}` cannot have this value")
                 }
                 Refusal::Value(why) => format!("`{name}` cannot have this value: {why}"),
+                Refusal::NeedsTls => format!("`{name}` cannot have this value: this dormouse was built without TLS"),
             };
-            let help = "its settings are at https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md";
+            let help = match refusal {
+                Refusal::NeedsTls => "build it with `cargo build --release --features tls`",
+                _ => "its settings are at https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md",
+            };
             Some(Diagnostic::new(Code::BadSetting, passed.place.clone(), title).help(help))
         };
         let mut complaints: Vec<Diagnostic> = self.settings.iter().filter_map(complaint).collect();
@@ -86,6 +91,8 @@ pub enum Refusal {
     Unknown,
     /// In its own words, which may hold the value.
     Value(String),
+    /// It would in a build with TLS.
+    NeedsTls,
 }
 
 /// Secrets show as `(hidden)`.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::Span;
-use crate::rules::diagnostic::{Code, Diagnostic};
+use crate::rules::diagnostic::Diagnostic;
 use crate::rules::place::SourceFile;
 
 pub use client::{Client, Refusal};
@@ -89,6 +89,7 @@ pub struct State {
     pub snapshots: Option<String>,
     /// How often each shard's is taken.
     pub snapshot_every: Span,
+    /// What the process should stay below.
     pub memory_limit_bytes: Option<u64>,
     /// Rebuild state although records that it once was made of are gone.
     pub accept_loss: bool,
@@ -118,11 +119,13 @@ impl Default for Http {
 pub struct Shutdown {
     /// The process ends after it, even if the last epoch is not finished.
     pub timeout: Duration,
+    /// Whether the group is left: others take over at once. If not, the instance is expected back.
+    pub leave: bool,
 }
 
 impl Default for Shutdown {
     fn default() -> Shutdown {
-        Shutdown { timeout: Duration::from_secs(30) }
+        Shutdown { timeout: Duration::from_secs(30), leave: true }
     }
 }
 
@@ -244,14 +247,6 @@ fn read_state(section: Section, findings: &mut Findings) -> State {
         reader.refuse("snapshot_every", "snapshots cannot be taken more often than once in a second");
     }
     let memory_limit_bytes = reader.size("memory_limit");
-    if memory_limit_bytes.is_some() {
-        reader.warn(
-            "memory_limit",
-            Code::NoMemoryLimit,
-            "this version watches no memory limit",
-            "watch the metric dormouse_state_bytes, and leave this out",
-        );
-    }
     let accept_loss = reader.flag_or("accept_loss", false);
     if let Some(url) = &snapshots {
         topics::check_snapshots(url, reader.findings);
@@ -273,9 +268,11 @@ fn read_http(section: Section, findings: &mut Findings) -> Http {
 
 fn read_shutdown(section: Section, findings: &mut Findings) -> Shutdown {
     let mut reader = Reader::new(section, findings);
-    let timeout = reader.span_or("timeout", Span(Shutdown::default().timeout.as_millis() as i64));
+    let default = Shutdown::default();
+    let timeout = reader.span_or("timeout", Span(default.timeout.as_millis() as i64));
+    let leave = reader.flag_or("leave", default.leave);
     reader.finish();
-    Shutdown { timeout: Duration::from_millis(timeout.0.unsigned_abs()) }
+    Shutdown { timeout: Duration::from_millis(timeout.0.unsigned_abs()), leave }
 }
 
 /// The machine's own name, as Linux tells it, else as the shell does.

@@ -156,13 +156,6 @@ impl<'f> Reader<'f> {
         }
     }
 
-    /// Warns of a setting that is there.
-    pub fn warn(&mut self, key: &'static str, code: Code, title: &str, help: &str) {
-        if let Some(setting) = self.section.settings.get(key) {
-            self.findings.warn(code, &setting.spot, title, help);
-        }
-    }
-
     /// Says which keys nobody asked for.
     pub fn finish(self) {
         for (key, setting) in &self.section.settings {

@@ -3,11 +3,13 @@
 
 use std::ops::Range;
 
+use super::interests::{self, Items};
 use super::series::{Layout, Series};
-use crate::engine::change::{Place, Standing};
+use crate::engine::change::{Interests, Place, Standing};
+use crate::engine::intern::Interner;
 use crate::engine::varint::{self, Reader};
-use crate::event::{Instant, Span};
-use crate::rules::plan::{DimensionId, Plan, SegmentId};
+use crate::event::{Builtin, Event, Instant, Span};
+use crate::rules::plan::{DimensionId, InterestLimits, Plan, SegmentId};
 
 /// A profile attribute: the latest setting wins, also when it was a removal.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -107,15 +109,19 @@ pub struct Customer {
     pub settings: Vec<Setting>,
     history: History,
     history_state: State,
+    /// Only where the rules ask for interests.
+    items: Items,
+    items_state: State,
     slots: Vec<Slot>,
     /// Series with events when this was read.
     present: SeriesSet,
     /// Those that hold what their bytes say, or something newer.
     decoded: SeriesSet,
     changed: SeriesSet,
-    /// The block this was read from, and where in it the history is.
+    /// The block this was read from, and where in it the history and the items are.
     raw: Vec<u8>,
     raw_history: Range<usize>,
+    raw_items: Range<usize>,
     /// `first` when this was read.
     raw_base: Instant,
 }
@@ -197,6 +203,7 @@ impl Customer {
         self.bounds.clear();
         self.settings.clear();
         self.history_state = State::Encoded;
+        (self.items_state, self.raw_items) = (State::Encoded, 0..0);
         self.slots.resize_with(plan.series.len(), Slot::default);
         self.decoded.clear(plan.series.len());
         self.changed.clear(plan.series.len());
@@ -231,6 +238,12 @@ impl Customer {
         let start = block.len() - reader.rest.len();
         self.raw_history = start..start + n;
         reader.bytes(n);
+        if plan.interests.any() {
+            let n = reader.get_short() as usize;
+            let start = block.len() - reader.rest.len();
+            self.raw_items = start..start + n;
+            reader.bytes(n);
+        }
         self.present.read(reader.bytes(self.slots.len().div_ceil(8)));
         let mut next = self.present.next(0);
         while let Some(index) = next {
@@ -266,6 +279,29 @@ impl Customer {
         self.history(plan, cooldowns);
         self.history_state = State::Changed;
         &mut self.history
+    }
+
+    fn items(&mut self) -> &mut Items {
+        if self.items_state == State::Encoded {
+            self.items_state = State::Decoded;
+            match self.raw_items.is_empty() {
+                true => self.items.clear(),
+                false => self.items.decode(&self.raw[self.raw_items.start..]),
+            }
+        }
+        &mut self.items
+    }
+
+    /// Remembers what an event shows of the customer's interests.
+    pub fn add_items(&mut self, event: &Event, kind: Builtin, limits: InterestLimits, names: &mut Interner) {
+        if interests::has_items(kind) && self.items().fold(event, limits, names) {
+            self.items_state = State::Changed;
+        }
+    }
+
+    /// What to offer.
+    pub fn interests(&mut self, limits: InterestLimits, names: &Interner) -> Interests {
+        self.items().offered(limits, names)
     }
 
     fn layout<'a>(plan: &'a Plan, index: usize, base: Instant) -> Layout<'a> {
@@ -332,6 +368,9 @@ impl Customer {
         self.bounds.iter().for_each(|bound| out.extend_from_slice(&encode_bound(*bound, base)));
         self.settings.iter().for_each(|setting| encode_setting(setting, base, out));
         self.encode_history(base, out);
+        if plan.interests.any() {
+            self.encode_items(out);
+        }
         self.encode_series(plan, (latest, base), out);
     }
 
@@ -345,6 +384,14 @@ impl Customer {
             varint::put(out, *sequence);
             since.iter().chain(left).for_each(|instant| encode_instant(*instant, base, out));
         });
+    }
+
+    fn encode_items(&self, out: &mut Vec<u8>) {
+        if self.items_state != State::Changed {
+            varint::put(out, self.raw_items.len() as u64);
+            return out.extend_from_slice(&self.raw[self.raw_items.clone()]);
+        }
+        behind_length(out, |out| self.items.encode(out));
     }
 
     fn encode_series(&mut self, plan: &Plan, (latest, base): (Instant, Instant), out: &mut Vec<u8>) {

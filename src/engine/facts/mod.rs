@@ -2,6 +2,7 @@
 //! customer is looked at.
 
 pub mod customer;
+pub mod interests;
 pub mod series;
 pub mod values;
 pub mod view;

@@ -19,7 +19,7 @@ const CELLS: i64 = 256;
 #[derive(Debug, Default)]
 pub struct Entry {
     pub amount: i64,
-    /// For each of the series' value fields, the different values among the event's lines, sorted.
+    /// For each of the series' value fields, the different values among the event's lines, sorted. More are of another series.
     pub values: Vec<Vec<u32>>,
 }
 

@@ -224,7 +224,8 @@ pub fn layout(plan: &Plan) -> u64 {
         .iter()
         .map(|dimension| dimension.segments.iter().map(|segment| segment.cooldown.is_some()).collect())
         .collect();
-    let Plan { kinds, series, profile, schema, .. } = plan;
-    let text = format!("{LAYOUT} {cooldowns:?} {kinds:?} {series:?} {profile:?} {:?}", schema.attributes);
+    let Plan { kinds, series, profile, schema, interests, .. } = plan;
+    let attributes = &schema.attributes;
+    let text = format!("{LAYOUT} {cooldowns:?} {kinds:?} {series:?} {profile:?} {attributes:?} {interests:?}");
     rapidhash::v3::rapidhash_v3(text.as_bytes())
 }

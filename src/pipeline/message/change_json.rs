@@ -2,7 +2,7 @@
 
 use super::names::{append_number, append_optional_text, append_text, append_time};
 use super::{Messages, Origin};
-use crate::engine::{Cause, Change};
+use crate::engine::{Cause, Change, Interests};
 use crate::event::Instant;
 
 impl Messages {
@@ -40,10 +40,17 @@ impl Messages {
         }
         append_cause(change.cause, origin, out);
         self.append_evidence(change, out);
+        if let Some(reason) = &change.reason {
+            out.extend_from_slice(b",\"reason\":");
+            append_text(reason, out);
+        }
         out.extend_from_slice(b",\"rules_version\":");
         out.extend_from_slice(&names.version);
         out.extend_from_slice(names.extras(change.dimension, change.to));
         self.append_places(change, out);
+        if let Some(interests) = &change.interests {
+            append_interests(interests, out);
+        }
         out.push(b'}');
     }
 
@@ -79,6 +86,23 @@ impl Messages {
         }
         out.push(b'}');
     }
+}
+
+fn append_interests(interests: &Interests, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"interests\":{");
+    for (list, (name, texts)) in interests.lists().into_iter().enumerate() {
+        out.extend_from_slice(if list == 0 { b"\"" } else { b",\"" });
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"\":[");
+        for (index, text) in texts.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            append_text(text, out);
+        }
+        out.push(b']');
+    }
+    out.push(b'}');
 }
 
 fn append_cause(cause: Cause, origin: Origin<'_>, out: &mut Vec<u8>) {

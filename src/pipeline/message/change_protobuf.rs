@@ -42,11 +42,21 @@ impl Messages {
             });
         }
         text(12, &plan.version, out);
+        if let Some(reason) = &change.reason {
+            text(16, reason, out);
+        }
         for (index, segment) in change.standing.iter().enumerate() {
             let dimension = DimensionId(index as u8);
             nested(14, out, |out| {
                 text(1, &plan.dimension(dimension).name, out);
                 text(2, plan.segment_name(dimension, *segment), out);
+            });
+        }
+        if let Some(interests) = &change.interests {
+            nested(17, out, |out| {
+                for ((_, texts), tag) in interests.lists().into_iter().zip(1..) {
+                    texts.iter().for_each(|value| text(tag, value, out));
+                }
             });
         }
         if let Some(segment) = segment {

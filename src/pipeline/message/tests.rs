@@ -7,9 +7,12 @@ use proptest::prelude::*;
 use prost::Message;
 
 use super::*;
-use crate::engine::{Cause, Evidence, Place, Reading, Readings};
+use crate::engine::{Cause, Evidence, Interests, Place, Readings};
 use crate::event::{Schema, Span, wire};
-use crate::rules::plan::{Comparison, ComparisonId, Condition, Dimension, DimensionId, Segment, SegmentId, Test};
+use crate::rules::plan::{
+    Comparison, ComparisonId, Condition, Dimension, DimensionId, InterestLimits, Segment, SegmentId, Test,
+};
+use crate::rules::reading::Quantity;
 
 fn segment(name: &str, action: Option<&str>, label: Option<&str>) -> Segment {
     Segment {
@@ -40,6 +43,8 @@ fn plan() -> Arc<Plan> {
         scores: vec![],
         comparisons: vec![Comparison { text: text.into(), test: Test::TextIn { left: left(), values: vec![] } }],
         dimensions: vec![dimension("activity", activity), dimension("sp\"end", vec![segment("low", None, None)])],
+        reasons: true,
+        interests: InterestLimits::default(),
     })
 }
 
@@ -59,9 +64,11 @@ fn change() -> Change {
         cause: Cause::Elapsed,
         evidence: vec![Evidence {
             comparison: ComparisonId(0),
-            value: Readings::One(Reading::Duration(Span(2_592_000_001))),
+            value: Readings::One(Quantity::Duration(Span(2_592_000_001))),
             holds: true,
         }],
+        reason: None,
+        interests: None,
         standing: [Some(SegmentId(1)), None].into(),
     }
 }
@@ -125,8 +132,40 @@ fn the_generated_types_read_what_the_json_says() {
         action: text("wake_with_coupon"),
         standing: HashMap::from([("activity".into(), "dormant".into()), ("sp\"end".into(), String::new())]),
         label: text("Asleep"),
+        reason: None,
+        interests: None,
     };
     assert_eq!(wire::Change::decode(&out[4..]).expect("a change"), expected);
+}
+
+#[test]
+fn a_reason_is_said_where_there_is_one() {
+    let change = Change { reason: Some("No “x” for 30 days (last: 3 January)".into()), ..change() };
+    let text = json(&change, Origin::Nothing, None);
+    assert!(
+        text.contains(r#""holds":true}],"reason":"No “x” for 30 days (last: 3 January)","rules_version""#),
+        "{text}"
+    );
+    let mut out = Vec::new();
+    Messages::new(plan(), Format::Protobuf, "lineage").append_change(&change, Origin::Nothing, None, &mut out);
+    let read = wire::Change::decode(&out[..]).expect("a change");
+    assert_eq!(read.reason.as_deref(), change.reason.as_deref());
+}
+
+#[test]
+fn interests_are_said_where_they_are_asked_for() {
+    let texts = |texts: &[&str]| texts.iter().map(|text| Box::from(*text)).collect::<Vec<Box<str>>>();
+    let (categories, queries) = (texts(&["garden", "to\"ys"]), texts(&["hose"]));
+    let interests = Interests { categories, brands: vec![], queries, products: texts(&["22423", "85123A"]) };
+    let change = Change { interests: Some(Box::new(interests.clone())), ..change() };
+    let text = json(&change, Origin::Nothing, None);
+    let end = r#","interests":{"categories":["garden","to\"ys"],"brands":[],"queries":["hose"],"products":["22423","85123A"]}}"#;
+    assert!(text.ends_with(end), "{text}");
+    let mut out = Vec::new();
+    Messages::new(plan(), Format::Protobuf, "lineage").append_change(&change, Origin::Nothing, None, &mut out);
+    let read = wire::Change::decode(&out[..]).expect("a change").interests.expect("they were asked for");
+    let lists = [read.categories, read.brands, read.queries, read.products];
+    assert_eq!(lists, interests.lists().map(|(_, list)| list.iter().map(ToString::to_string).collect::<Vec<_>>()));
 }
 
 #[test]
@@ -213,7 +252,7 @@ proptest! {
         customer in any::<String>(), sequence in any::<u64>(), value in ".{0,200}", len in 0_usize..20_000,
         at in 0..Instant::END.0, offset in any::<i64>(), partition in any::<i32>(), event_id in any::<Option<String>>(),
     ) {
-        let value = Readings::One(Reading::Text(format!("{value}{}", "x".repeat(len)).into()));
+        let value = Readings::One(Quantity::Text(format!("{value}{}", "x".repeat(len)).into()));
         let evidence = vec![Evidence { comparison: ComparisonId(0), value, holds: false }];
         let change = Change { customer: customer.into(), sequence, effective_at: Instant(at), evidence, ..change() };
         let origin = Origin::Record { topic: "t", partition, offset, event_id: event_id.as_deref() };

@@ -13,6 +13,7 @@
 
 pub mod chunk;
 pub mod decode;
+mod follow;
 pub mod merge;
 mod output;
 pub mod packed;
@@ -35,6 +36,7 @@ use std::time;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
+pub use self::follow::{Followed, follow};
 use self::merge::{File, FromFile, Merge, Stop};
 pub use self::packed::Origin;
 use self::reader::{Raw, Reader, Sort};

@@ -5,9 +5,10 @@
 
 use memchr::memchr;
 
-use crate::engine::{Cause, Change, Evidence, Reading, Readings};
+use crate::engine::{Cause, Change, Evidence, Interests, Readings};
 use crate::event::{Amount, Instant, Span};
 use crate::rules::plan::{ComparisonId, DimensionId, SegmentId};
+use crate::rules::reading::Quantity;
 
 /// The record that made the engine look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +51,14 @@ pub fn pack(change: &Change, origin: Option<Origin>, payload: &mut Vec<u8>) {
         put_number(u64::from(evidence.comparison.0) << 1 | u64::from(evidence.holds), payload);
         put_readings(&evidence.value, payload);
     }
+    match &change.reason {
+        Some(reason) => {
+            payload.push(1);
+            put_text(reason, payload);
+        }
+        None => payload.push(0),
+    }
+    put_interests(change.interests.as_deref(), payload);
     put_number(change.standing.len() as u64, payload);
     for &segment in &change.standing {
         put_segment(segment, payload);
@@ -74,6 +83,8 @@ pub fn unpacked() -> Change {
         effective_at: Instant::ORIGIN,
         cause: Cause::Event,
         evidence: Vec::new(),
+        reason: None,
+        interests: None,
         standing: Box::default(),
     }
 }
@@ -88,6 +99,8 @@ pub fn unpack(key: &[u8], payload: &[u8], change: &mut Change) -> Option<Origin>
     change.from_since = bytes.number().checked_sub(1).map(|since| Instant(since as i64));
     change.evidence.clear();
     change.evidence.extend((0..bytes.number()).map(|_| bytes.evidence()));
+    change.reason = (bytes.byte() == 1).then(|| bytes.text());
+    change.interests = (bytes.byte() == 1).then(|| Box::new(bytes.interests()));
     let n_dimensions = bytes.number() as usize;
     if change.standing.len() != n_dimensions {
         change.standing = vec![None; n_dimensions].into();
@@ -131,6 +144,14 @@ fn put_text(text: &str, bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(text.as_bytes());
 }
 
+fn put_interests(interests: Option<&Interests>, bytes: &mut Vec<u8>) {
+    bytes.push(u8::from(interests.is_some()));
+    for (_, texts) in interests.into_iter().flat_map(Interests::lists) {
+        put_number(texts.len() as u64, bytes);
+        texts.iter().for_each(|text| put_text(text, bytes));
+    }
+}
+
 fn put_readings(readings: &Readings, bytes: &mut Vec<u8>) {
     match readings {
         Readings::One(reading) => put_reading(reading, bytes),
@@ -141,21 +162,21 @@ fn put_readings(readings: &Readings, bytes: &mut Vec<u8>) {
     }
 }
 
-fn put_reading(reading: &Reading, bytes: &mut Vec<u8>) {
+fn put_reading(reading: &Quantity, bytes: &mut Vec<u8>) {
     let zigzag = |value: i64| (value << 1 ^ value >> 63) as u64;
     match reading {
-        Reading::Absent => bytes.push(ABSENT),
-        Reading::Never => bytes.push(NEVER),
-        Reading::Flag(flag) => bytes.push(if *flag { TRUE } else { FALSE }),
-        Reading::Number(amount) => {
+        Quantity::Absent => bytes.push(ABSENT),
+        Quantity::Never => bytes.push(NEVER),
+        Quantity::Flag(flag) => bytes.push(if *flag { TRUE } else { FALSE }),
+        Quantity::Number(amount) => {
             bytes.push(NUMBER);
             put_number(zigzag(amount.0), bytes);
         }
-        Reading::Duration(span) => {
+        Quantity::Duration(span) => {
             bytes.push(DURATION);
             put_number(zigzag(span.0), bytes);
         }
-        Reading::Text(text) => {
+        Quantity::Text(text) => {
             bytes.push(TEXT);
             put_text(text, bytes);
         }
@@ -216,6 +237,15 @@ impl Bytes<'_> {
         std::str::from_utf8(text).expect("it was a text when it was packed").into()
     }
 
+    fn interests(&mut self) -> Interests {
+        let [categories, brands, queries, products] = [(); 4].map(|()| self.texts());
+        Interests { categories, brands, queries, products }
+    }
+
+    fn texts(&mut self) -> Vec<Box<str>> {
+        (0..self.number()).map(|_| self.text()).collect()
+    }
+
     fn evidence(&mut self) -> Evidence {
         let number = self.number();
         Evidence { comparison: ComparisonId((number >> 1) as u16), holds: number & 1 == 1, value: self.readings() }
@@ -231,14 +261,14 @@ impl Bytes<'_> {
         }
     }
 
-    fn reading(&mut self, tag: u8) -> Reading {
+    fn reading(&mut self, tag: u8) -> Quantity {
         match tag {
-            ABSENT => Reading::Absent,
-            NEVER => Reading::Never,
-            FALSE | TRUE => Reading::Flag(tag == TRUE),
-            NUMBER => Reading::Number(Amount(self.signed())),
-            DURATION => Reading::Duration(Span(self.signed())),
-            _ => Reading::Text(self.text()),
+            ABSENT => Quantity::Absent,
+            NEVER => Quantity::Never,
+            FALSE | TRUE => Quantity::Flag(tag == TRUE),
+            NUMBER => Quantity::Number(Amount(self.signed())),
+            DURATION => Quantity::Duration(Span(self.signed())),
+            _ => Quantity::Text(self.text()),
         }
     }
 
@@ -273,15 +303,24 @@ mod tests {
         ]
     }
 
-    fn any_reading() -> impl Strategy<Value = Reading> {
+    fn any_reading() -> impl Strategy<Value = Quantity> {
         prop_oneof![
-            Just(Reading::Absent),
-            Just(Reading::Never),
-            any::<bool>().prop_map(Reading::Flag),
-            any::<i64>().prop_map(|number| Reading::Number(Amount(number))),
-            any::<i64>().prop_map(|span| Reading::Duration(Span(span))),
-            ".{0,9}".prop_map(|text| Reading::Text(text.into())),
+            Just(Quantity::Absent),
+            Just(Quantity::Never),
+            any::<bool>().prop_map(Quantity::Flag),
+            any::<i64>().prop_map(|number| Quantity::Number(Amount(number))),
+            any::<i64>().prop_map(|span| Quantity::Duration(Span(span))),
+            ".{0,9}".prop_map(|text| Quantity::Text(text.into())),
         ]
+    }
+
+    fn any_texts() -> impl Strategy<Value = Vec<Box<str>>> {
+        prop::collection::vec(".{0,9}".prop_map(String::into), 0..3)
+    }
+
+    fn any_interests() -> impl Strategy<Value = Interests> {
+        [any_texts(), any_texts(), any_texts(), any_texts()]
+            .prop_map(|[categories, brands, queries, products]| Interests { categories, brands, queries, products })
     }
 
     prop_compose! {
@@ -294,11 +333,15 @@ mod tests {
             effective_at in -2..3_i64,
             cause in prop::sample::select(CAUSES.to_vec()),
             evidence in prop::collection::vec(any_evidence(), 0..3),
+            reason in prop::option::of(".{0,9}"),
+            interests in prop::option::of(any_interests()),
             standing in prop::collection::vec(any_segment(), 0..4),
         ) -> Change {
             Change {
                 customer: customer.into(), sequence, dimension: DimensionId(dimension), from, to,
                 from_since: from_since.map(Instant), effective_at: Instant(effective_at), cause, evidence,
+                reason: reason.map(String::into),
+                interests: interests.map(Box::new),
                 standing: standing.into(),
             }
         }

@@ -63,6 +63,14 @@ pub trait Sink: Send + 'static {
 
     /// An event that was folded; the changes up to it were taken before.
     fn folded(&mut self, event: &Event<'_>);
+
+    /// Whether an event is to be applied at all; one that is not has moved the clock all the same.
+    fn wants(&mut self, _: &Event<'_>) -> bool {
+        true
+    }
+
+    /// The shard, when everybody has been judged up to the end.
+    fn end(&mut self, _: Shard) {}
 }
 
 pub struct Worker<S> {
@@ -124,10 +132,12 @@ impl<S: Sink> Worker<S> {
     }
 
     fn apply(&mut self, job: &Job, changes: &mut Vec<Change>) -> io::Result<()> {
-        let mut located = Vec::with_capacity(LOOKAHEAD);
+        let (mut wanted, mut located) = (Vec::with_capacity(LOOKAHEAD), Vec::with_capacity(LOOKAHEAD));
         for entries in job.entries.chunks(LOOKAHEAD) {
-            self.shard.locate(entries.iter().map(|entry| &job.event(entry).1), &mut located);
-            for (entry, located) in entries.iter().zip(&located) {
+            wanted.clear();
+            wanted.extend(entries.iter().filter(|entry| self.sink.wants(&job.event(entry).1)));
+            self.shard.locate(wanted.iter().map(|entry| &job.event(entry).1), &mut located);
+            for (entry, located) in wanted.iter().zip(&located) {
                 self.apply_one(job, entry, *located, changes)?;
             }
         }
@@ -170,14 +180,18 @@ impl<S: Sink> Worker<S> {
     }
 
     fn finish(self) -> Done<S> {
+        let mut sink = self.sink;
+        let (n_customers, sizes) = (self.shard.n_customers() as u64, self.shard.sizes());
+        let state_bytes = self.shard.state_bytes() as u64;
+        sink.end(self.shard);
         Done {
-            sink: self.sink,
+            sink,
             n_changes: self.n_changes,
             n_duplicates: self.n_duplicates,
             n_unchecked: self.n_unchecked,
-            n_customers: self.shard.n_customers() as u64,
-            sizes: self.shard.sizes(),
-            state_bytes: self.shard.state_bytes() as u64,
+            n_customers,
+            sizes,
+            state_bytes,
         }
     }
 }

@@ -40,10 +40,11 @@ impl Heat<'_> {
             for Cell { said, share } in cells {
                 match share {
                     Some(share) if *share > 0.0 => {
-                        let alpha = 0.06 + 0.86 * share.min(1.0);
+                        let percent = (6.0 + 86.0 * share.min(1.0)).round();
                         // Where black text, by day, and white text, by night, would have too little contrast.
-                        let day = if alpha > 0.86 { " day" } else { "" };
-                        let night = if alpha > 0.62 { " night" } else { "" };
+                        let day = if percent > 86.0 { " day" } else { "" };
+                        let night = if percent > 62.0 { " night" } else { "" };
+                        let alpha = percent / 100.0;
                         write!(html, "<td class=\"cell{day}{night}\" style=\"--a:{alpha:.2}\">{said}</td>")?;
                     }
                     _ => write!(html, "<td>{said}</td>")?,

@@ -170,7 +170,7 @@ fn colour(dimension: &Dimension, index: usize) -> String {
 fn open_table(caption: &str, class: &str, html: &mut String) -> fmt::Result {
     // Above it and not its caption, which would be as wide as the table.
     writeln!(html, "<p class=\"quiet\">{}</p>", Text(caption))?;
-    write!(html, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{}\">", Text(caption))?;
+    write!(html, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"{}\">", Text(caption))?;
     writeln!(html, "<table class=\"{class}\">\n<thead><tr>")
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event::{AttributeId, KindId, Span, TextField};
+use crate::event::{AttributeId, Builtin, KindId, Span, TextField};
 use crate::rules::plan::{
     Comparison, ComparisonId, Feature, FeatureId, Filter, Measure, Series, SeriesId, Test, Totals,
 };
@@ -14,6 +14,22 @@ pub struct Reads {
     pub texts: [bool; TextField::ALL.len()],
     pub lines: bool,
     pub attributes: bool,
+}
+
+impl Reads {
+    /// With what makes an event of the kind an item (see `engine::facts::interests`).
+    pub fn with_items(mut self, kind: Builtin) -> Reads {
+        match kind {
+            Builtin::Purchase | Builtin::Browse | Builtin::Search | Builtin::Custom => {
+                for field in [TextField::Product, TextField::Category, TextField::Brand, TextField::Query] {
+                    self.texts[field as usize] |= field.is_of(kind);
+                }
+                self.lines |= kind == Builtin::Purchase;
+            }
+            Builtin::Refund | Builtin::Feedback | Builtin::Profile => {}
+        }
+        self
+    }
 }
 
 #[derive(Debug, Default)]

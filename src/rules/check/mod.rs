@@ -287,13 +287,16 @@ fn build(declared: &Declared, parsed: &Parsed, catalog: Catalog, scores: Scores,
         series: series_of(index),
     });
     let kinds = kinds.collect();
-    let schemas = declared.kinds.iter().zip(&catalog.reads).map(|(kind, reads)| KindSchema {
-        name: kind.name.clone(),
-        builtin: kind.builtin,
-        amount: kind.amount.clone(),
-        texts: reads.texts,
-        lines: reads.lines,
-        attributes: reads.attributes,
+    let schemas = declared.kinds.iter().zip(&catalog.reads).map(|(kind, reads)| {
+        let reads = if declared.interests.any() { reads.with_items(kind.builtin) } else { *reads };
+        KindSchema {
+            name: kind.name.clone(),
+            builtin: kind.builtin,
+            amount: kind.amount.clone(),
+            texts: reads.texts,
+            lines: reads.lines,
+            attributes: reads.attributes,
+        }
     });
     let schema = Schema {
         kinds: schemas.collect(),
@@ -312,5 +315,7 @@ fn build(declared: &Declared, parsed: &Parsed, catalog: Catalog, scores: Scores,
         scores: scores.into_plan(),
         comparisons: catalog.comparisons,
         dimensions,
+        reasons: declared.reasons,
+        interests: declared.interests,
     }
 }

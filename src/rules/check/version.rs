@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use super::Parsed;
 use crate::rules::declared::{Cut, Declared};
+use crate::rules::plan::InterestLimits;
 
 /// 16 hex digits.
 pub(super) fn of(declared: &Declared, parsed: &Parsed) -> Box<str> {
@@ -53,6 +54,11 @@ fn canonical(declared: &Declared, parsed: &Parsed) -> Result<String, std::fmt::E
                 writeln!(text, "from {names:?}")?;
             }
         }
+    }
+    let interests = declared.interests;
+    if interests.any() {
+        let InterestLimits { categories, brands, queries, products } = interests;
+        writeln!(text, "interests {categories} {brands} {queries} {products}")?;
     }
     Ok(text)
 }

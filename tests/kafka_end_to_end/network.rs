@@ -1,0 +1,102 @@
+//! A network that delays, loses, doubles and repeats what the service and its broker say to each other, request by
+//! request, while orders come in and time passes: what subscribers see is what they would have seen.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::history::live_orders;
+use crate::shop::{Finally, Shop, assert_gapless, assert_same, now_ms, quick_rules};
+use testbed::kafka::{Api, Broker, Fault, Proxy};
+
+/// Blows until it is enough.
+const N_STRUCK: usize = 8;
+/// What a client waits for an answer.
+const PATIENT: &str = "\"socket.timeout.ms\" = 2000\n";
+
+/// One broker behind one proxy, for all tests here.
+fn world() -> &'static (Proxy, Broker) {
+    static WORLD: OnceLock<(Proxy, Broker)> = OnceLock::new();
+    WORLD.get_or_init(|| {
+        let proxy = Proxy::start();
+        let broker = Broker::behind(&proxy);
+        (proxy, broker)
+    })
+}
+
+/// What may happen to a request; some of it outlasts a client's patience. The end of a transaction does not go astray here:
+/// `docs/exactly-once.md` says what is known of that.
+fn any_fault(api: Api, rng: &mut fastrand::Rng) -> Fault {
+    let mut wait = |max: u64| Duration::from_millis(rng.u64(50..max));
+    match wait(6_050).as_millis() / 1_000 {
+        0 => Fault::Late(wait(3_000)),
+        1 => Fault::HeldAnswer(wait(3_000)),
+        2 => Fault::LostRequest,
+        3 => Fault::LostAnswer,
+        4 => Fault::DoubledAnswer,
+        _ if api == Api::END_TXN => Fault::LostAnswer,
+        _ => Fault::Stray(wait(1_500)),
+    }
+}
+
+/// Lets one request in so many of these kinds suffer, in the lives of some instances, until enough has happened.
+fn survive(name: &str, n_instances: usize, apis: &'static [Api], one_in: u32) {
+    let (proxy, broker) = world();
+    let mut shop = Shop::open(broker, name, 3, &["orders", "other"], &quick_rules("2s"));
+    shop.client = PATIENT.to_owned();
+    let names: Vec<String> = (0..n_instances).map(|number| format!("{name}-{number}")).collect();
+    let client = format!("dormouse-{name}-");
+    let instances: Vec<_> = names.iter().map(|name| shop.start(name, "[time]\ngrace = \"5s\"\n")).collect();
+    let is_over = AtomicBool::new(false);
+    let events = std::thread::scope(|scope| {
+        let producing = scope.spawn(|| live_orders(&shop, &is_over));
+        let _over = Finally(|| is_over.store(true, Ordering::Relaxed));
+        shop.wait_for_changes(100, |_| true);
+        let seed = fastrand::u64(..);
+        println!("{name}: seed {seed}");
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let plan = move |api| (apis.contains(&api) && rng.u32(0..one_in) == 0).then(|| any_fault(api, &mut rng));
+        proxy.strike(&client, Box::new(plan));
+        shop.wait_until("enough of it", || proxy.n_struck(&client) >= N_STRUCK);
+        proxy.spare(&client);
+        is_over.store(true, Ordering::Relaxed);
+        producing.join().expect("it does not fail")
+    });
+    let until = jiff::Timestamp::from_millisecond(now_ms() + 4_000).expect("it is a time").to_string();
+    let lines: Vec<&str> = events.iter().map(String::as_str).collect();
+    let expected = shop.replayed(&[lines], &until);
+    shop.wait_for_changes(expected.len(), |_| true);
+    let found = shop.changes();
+    assert_gapless(&found);
+    assert_same(&found, &expected);
+    for instance in instances {
+        assert_eq!(instance.terminate().0, Some(0), "{}", shop.logs());
+    }
+    assert_eq!(shop.changes().len(), expected.len());
+}
+
+#[test]
+fn commits_whose_requests_or_answers_go_astray_are_told_once() {
+    survive("net-commits", 1, &[Api::END_TXN], 12);
+}
+
+#[test]
+fn offsets_that_go_astray_inside_a_transaction_are_told_once() {
+    survive("net-offsets", 1, &[Api::ADD_OFFSETS, Api::TXN_OFFSET_COMMIT], 20);
+}
+
+#[test]
+fn records_that_go_astray_inside_a_transaction_are_told_once() {
+    survive("net-records", 1, &[Api::ADD_PARTITIONS, Api::PRODUCE, Api::INIT_PRODUCER_ID], 30);
+}
+
+#[test]
+fn a_group_whose_words_go_astray_moves_its_shards_and_tells_once() {
+    let apis = &[Api::JOIN_GROUP, Api::SYNC_GROUP, Api::HEARTBEAT, Api::FIND_COORDINATOR, Api::END_TXN];
+    survive("net-group", 2, apis, 12);
+}
+
+#[test]
+fn reading_that_goes_astray_is_not_taken_for_the_end() {
+    survive("net-reading", 1, &[Api::FETCH, Api::LIST_OFFSETS, Api::METADATA], 40);
+}

@@ -342,8 +342,8 @@ fn lived(case: &Case, seed: u64) -> (Rules, Lived) {
 
 #[test]
 fn whatever_an_engine_says_of_late_events_is_one_of_the_ways_it_could_have_been() {
-    let (mut n_agree, mut n_late, mut n_found, mut n_missed) = (0, 0, 0, 0);
-    for seed in 0..40 {
+    let (mut n_agree, mut n_late, mut n_found, mut n_undecided) = (0, 0, 0, 0);
+    for seed in 0..160 {
         let case = case(seed);
         let (rules, lived) = lived(&case, seed);
         for (customer, records) in &lived.records {
@@ -354,12 +354,11 @@ fn whatever_an_engine_says_of_late_events_is_one_of_the_ways_it_could_have_been(
                 Outcome::Agrees => n_agree += 1,
                 Outcome::AgreesWithLate => n_late += 1,
                 Outcome::Differs => {
-                    assert!(
-                        verdict.findings.iter().all(|finding| finding.kind == FindingKind::Undecided),
-                        "seed {seed}, customer {customer}: {:#?}\n{published:#?}",
-                        verdict.findings
-                    );
-                    n_missed += 1;
+                    let is_undecided = verdict.findings.iter().all(|finding| finding.kind == FindingKind::Undecided);
+                    let found = &verdict.findings;
+                    assert!(is_undecided, "seed {seed}, customer {customer}: {found:#?}\n{published:#?}");
+                    assert!(records.len() > 500, "seed {seed}, customer {customer}: {} events", records.len());
+                    n_undecided += 1;
                 }
             }
             // And a change that nobody made is no way that it could have been.
@@ -375,6 +374,7 @@ fn whatever_an_engine_says_of_late_events_is_one_of_the_ways_it_could_have_been(
             }
         }
     }
-    assert!(n_agree > 30 && n_late > 10 && n_found > 30, "{n_agree} agree, {n_late} late, {n_found} forged");
-    assert!(n_missed * 10 < n_late, "{n_missed} of {n_late} were not decided");
+    println!("{n_agree} agree, {n_late} late, {n_found} forged, {n_undecided} undecided");
+    assert!(n_agree > 300 && n_late > 50 && n_found > 300, "{n_agree} agree, {n_late} late, {n_found} forged");
+    assert!(n_undecided * 100 < n_agree + n_late, "{n_undecided} were not decided");
 }

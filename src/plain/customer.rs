@@ -2,7 +2,7 @@
 //!
 //! There is no due: every instant that could matter is judged, one after the other.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use jiff::{Timestamp, ToSpan};
@@ -12,6 +12,7 @@ use super::facts::{Facts, zoned};
 use super::interests::Interests;
 use super::moment::{Moment, Standing};
 use super::rules::{Dimension, Rules, Segment};
+use crate::event::Builtin;
 
 /// What made a customer change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,6 +59,15 @@ pub struct Change {
     pub event: Option<usize>,
 }
 
+/// See [`Customer::memory`].
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Memory {
+    folded: Vec<usize>,
+    remembered: Vec<(usize, String, i64)>,
+    /// By time, equal ones in the order of reading: only with these does that order show.
+    profiles: Vec<usize>,
+}
+
 #[derive(Debug, Clone)]
 pub struct Customer<'a> {
     rules: &'a Rules,
@@ -70,6 +80,9 @@ pub struct Customer<'a> {
     /// Kind, id and time of the events that a duplicate is told by.
     remembered: Vec<(usize, String, i64)>,
     n_given: usize,
+    /// Number, kind and time of those that were folded.
+    folded: Vec<(usize, usize, i64)>,
+    work: Cell<u64>,
     pub changes: Vec<Change>,
     /// What each of the changes offers, where the rules ask for it.
     pub interests: Vec<Interests>,
@@ -87,6 +100,8 @@ impl<'a> Customer<'a> {
             looked: i64::MIN,
             remembered: Vec::new(),
             n_given: 0,
+            folded: Vec::new(),
+            work: Cell::new(0),
             changes: Vec::new(),
             interests: Vec::new(),
         }
@@ -94,6 +109,31 @@ impl<'a> Customer<'a> {
 
     pub fn rules(&self) -> &'a Rules {
         self.rules
+    }
+
+    /// The later of the latest event time and of the latest instant at which the standing changed.
+    pub fn latest(&self) -> i64 {
+        self.latest
+    }
+
+    /// A measure of what all judging has cost so far: the events that were there each time.
+    pub fn work(&self) -> u64 {
+        self.work.get()
+    }
+
+    /// What the future depends on beside the changes so far, the clock having come to `clock`; `names` of the events that
+    /// the customer was given, in their order.
+    pub fn memory(&self, clock: i64, names: &[usize]) -> Memory {
+        let kinds = &self.rules.kinds;
+        let is_looked_for = |(kind, _, time): &&(usize, String, i64)| clock <= time + kinds[*kind].dedup_window;
+        let mut folded: Vec<usize> = self.folded.iter().map(|(number, ..)| names[*number]).collect();
+        folded.sort_unstable();
+        let mut remembered: Vec<_> = self.remembered.iter().filter(is_looked_for).cloned().collect();
+        remembered.sort_unstable();
+        let is_profile = |(_, kind, _): &&(usize, usize, i64)| kinds[*kind].builtin == Builtin::Profile;
+        let mut profiles: Vec<_> = self.folded.iter().filter(is_profile).collect();
+        profiles.sort_by_key(|(.., time)| time);
+        Memory { folded, remembered, profiles: profiles.into_iter().map(|(number, ..)| names[*number]).collect() }
     }
 
     /// `clock`: the clock before this event's record.
@@ -107,6 +147,7 @@ impl<'a> Customer<'a> {
         let time = event.time;
         self.pass_time(time - 1);
         self.facts.fold(event, self.rules);
+        self.folded.push((number, event.kind, time));
         let cause = if time < self.latest { Cause::LateEvent } else { Cause::Event };
         self.latest = self.latest.max(time);
         self.looked = self.latest;
@@ -180,6 +221,7 @@ impl<'a> Customer<'a> {
     }
 
     fn moment(&self, at: i64) -> Moment<'_> {
+        self.work.set(self.work.get() + 1 + self.folded.len() as u64);
         Moment { rules: self.rules, facts: &self.facts, standings: &self.standings, at, turns: None }
     }
 

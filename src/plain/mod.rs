@@ -18,6 +18,7 @@ mod interests;
 mod moment;
 mod reading;
 mod rules;
+mod search;
 mod value;
 mod written;
 

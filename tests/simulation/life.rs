@@ -51,6 +51,8 @@ pub struct Life {
     n_kills: u64,
     next_event: u64,
     next_blow: u64,
+    /// One commit in so many is followed by a crash.
+    one_sudden_in: u8,
     /// The next one is a crash.
     is_sudden: bool,
     /// When trouble ends.
@@ -129,8 +131,8 @@ impl Life {
             back: rng.u64(1..2 * SECOND),
             ended: Arc::default(),
         };
-        let slots = (0..n_slots).map(slot).collect();
         Life {
+            slots: (0..n_slots).map(slot).collect(),
             runner: Runner::new(&schedule),
             plan,
             keeping,
@@ -139,12 +141,12 @@ impl Life {
             wall: Driven::new(Instant(EPOCH_MS)),
             shop: Shop::new(rng.u64(..), n_partitions),
             fed: Vec::new(),
-            slots,
             seen: Seen::default(),
             n_decided: 0,
             n_kills: 0,
             next_event: 0,
             next_blow: rng.u64(0..2 * SECOND),
+            one_sudden_in: rng.choice([30, 4]).unwrap_or(30),
             is_sudden: false,
             calm: rng.u64(4..16) * SECOND,
             is_calm: false,
@@ -194,7 +196,7 @@ impl Life {
             self.seen.look(&broker)?;
             keeping::check_cover(&self.world.shelf(), &broker)?;
             // The moment after a commit is where much can be lost.
-            if !self.is_calm && self.rng.u8(0..30) == 0 {
+            if !self.is_calm && self.rng.u8(0..self.one_sudden_in) == 0 {
                 self.next_blow = broker.now;
                 self.is_sudden = true;
             }
@@ -243,6 +245,9 @@ impl Life {
 
     /// A record arrives.
     fn feed(&mut self, now: u64) {
+        if self.keeping == Keeping::Trimmed {
+            keeping::trim(&self.world);
+        }
         let fed = self.shop.next(self.world.wall_ms(now));
         let data = Data { key: Some(fed.customer.clone().into_bytes()), value: Some(fed.value.clone()) };
         let mut broker = self.world.broker();
@@ -280,11 +285,8 @@ impl Life {
                 self.world.weather().cut_until.insert(process, until);
             }
             9 => self.compact(),
-            _ => match self.keeping {
-                Keeping::Nothing => {}
-                Keeping::Damaged => keeping::damage(&mut self.world.shelf(), &mut self.rng),
-                Keeping::Trimmed => keeping::trim(&self.world),
-            },
+            _ if self.keeping == Keeping::Damaged => keeping::damage(&mut self.world.shelf(), &mut self.rng),
+            _ => {}
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant as Moment};
 
 use super::pace::Pace;
+use super::sabotage::{self, Bug};
 use super::wall::Wall;
 use crate::event::{Instant, Span};
 
@@ -39,7 +40,7 @@ impl Clock {
 
     /// The present. Never before an earlier answer.
     pub fn now(&self) -> Instant {
-        if !self.wall.is_system() {
+        if !self.wall.is_machine() || sabotage::has(Bug::BelievesTheWall) {
             return self.wall.now();
         }
         self.state().read(self.wall.now(), self.pace.now())
@@ -52,14 +53,14 @@ impl Clock {
 
     /// A broker stamped a record with this time: it is at least so late.
     pub fn confirm(&self, stamped: Instant) {
-        if self.wall.is_system() {
+        if self.wall.is_machine() {
             self.state().confirm(self.wall.now(), self.pace.now(), stamped);
         }
     }
 
     /// A broker stamped a record with this time at `asked` or later: by then it was not later than that.
     pub fn refute(&self, asked: Moment, stamped: Instant, tolerance: Span) {
-        if self.wall.is_system() && self.at(asked) > stamped + tolerance {
+        if self.wall.is_machine() && self.at(asked) > stamped + tolerance {
             self.state().hold(self.pace.now(), stamped);
         }
     }

@@ -54,4 +54,4 @@ pub use run::{run, run_in};
 pub use settings::{Input, Output, Settings};
 pub use status::{Phase, Status};
 pub use stop::Stop;
-pub use wall::{Driven, Wall};
+pub use wall::{Driven, Hand, Wall};

@@ -39,6 +39,8 @@ pub enum Bug {
     ArmsAfterTheClock,
     /// Whether an event is from the future is decided by the wall clock of whoever reads it.
     AsksTheWall,
+    /// A machine's clock is believed wherever it jumps.
+    BelievesTheWall,
     /// An answer about an input's end is believed for ever.
     BelievesOldEnds,
     /// One topic is read on although another one may still have earlier records.
@@ -60,7 +62,7 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Bug; 25] = [
+    pub const ALL: [Bug; 26] = [
         Bug::StampsAnew,
         Bug::KeepsForeignParts,
         Bug::CommitsWhileRevoked,
@@ -77,6 +79,7 @@ impl Bug {
         Bug::ForgetsStanding,
         Bug::ArmsAfterTheClock,
         Bug::AsksTheWall,
+        Bug::BelievesTheWall,
         Bug::BelievesOldEnds,
         Bug::ReadsTopicByTopic,
         Bug::PublishesTooSoon,

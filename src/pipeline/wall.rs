@@ -15,6 +15,8 @@ pub enum Wall {
     System,
     /// It stands where it was last set.
     Driven(Driven),
+    /// A machine's clock whose hand somebody else moves, ahead and back; it is believed no further than the machine's.
+    Set(Hand),
 }
 
 impl Wall {
@@ -22,12 +24,13 @@ impl Wall {
         match self {
             Wall::System => system_now(),
             Wall::Driven(driven) => driven.now(),
+            Wall::Set(hand) => hand.now(),
         }
     }
 
-    /// True when it goes by the machine's clock, and so as fast as its monotonic one.
-    pub fn is_system(&self) -> bool {
-        matches!(self, Wall::System)
+    /// True when it should go as fast as the machine's monotonic clock, and may fail to.
+    pub fn is_machine(&self) -> bool {
+        matches!(self, Wall::System | Wall::Set(_))
     }
 }
 
@@ -53,6 +56,24 @@ impl Driven {
     /// Moves it on to `instant`, unless it is there already.
     pub fn advance(&self, instant: Instant) {
         self.0.fetch_max(instant.0, Ordering::AcqRel);
+    }
+}
+
+/// What shows the time of a machine in a simulation, and may jump.
+#[derive(Debug, Clone)]
+pub struct Hand(Arc<AtomicI64>);
+
+impl Hand {
+    pub fn new(start: Instant) -> Hand {
+        Hand(Arc::new(AtomicI64::new(start.0)))
+    }
+
+    pub fn now(&self) -> Instant {
+        Instant(self.0.load(Ordering::Acquire))
+    }
+
+    pub fn set(&self, instant: Instant) {
+        self.0.store(instant.0, Ordering::Release);
     }
 }
 

@@ -15,18 +15,7 @@ const SEEDS: u64 = 3_000;
 ///   generation has moved; a new owner looks only after that.
 /// - `ReadsBeforeNewProducer`: what is read lies below a mark that is decided, and the records of the epoch in doubt lie below
 ///   the mark, so the reader waits for its fate.
-///
-/// Two more do harm, and this simulation is too weak for them: it does not meet the moment often enough.
-///
-/// - `ArmsAfterTheClock`: a crash right after the commit of some of those who are due at once.
-/// - `DeletesLaterOnes`: a zombie publishes after its heir has, and the heir dies before it publishes again.
-const NOT_FOUND: [Bug; 5] = [
-    Bug::WaitsForDeadOwners,
-    Bug::CommitsWhileRevoked,
-    Bug::ReadsBeforeNewProducer,
-    Bug::ArmsAfterTheClock,
-    Bug::DeletesLaterOnes,
-];
+const NOT_FOUND: [Bug; 3] = [Bug::WaitsForDeadOwners, Bug::CommitsWhileRevoked, Bug::ReadsBeforeNewProducer];
 
 #[test]
 fn each_bug_is_found() {

@@ -1,4 +1,4 @@
-//! One seed: instances that start, are stopped, killed and cut off while a shop goes on; then quiet, and the verdict.
+//! One seed: instances that start, are stopped, killed and cut off, and whose clocks jump, while a shop goes on; then quiet, and the verdict.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -7,11 +7,12 @@ use std::time::Duration;
 use dormouse::event::{Format, Instant};
 use dormouse::kafka;
 use dormouse::pipeline::pace::Simulated;
-use dormouse::pipeline::{self, Driven, Input, Output, Pace, Settings, Status, Stop, Wall};
+use dormouse::pipeline::{self, Hand, Input, Output, Pace, Settings, Status, Stop, Wall};
 use dormouse::rules::Plan;
 use dormouse::snapshot::Store;
 
 use super::broker::Broker;
+use super::broker::group::SESSION;
 use super::broker::log::Data;
 use super::client::{Client, Reach, Shelf, Weather, World};
 use super::history::{self, Fed, GRACE, INPUTS, MAX_SKEW, Shop};
@@ -41,7 +42,6 @@ pub struct Life {
     world: Arc<World>,
     runner: Runner,
     plan: Arc<Plan>,
-    wall: Driven,
     shop: Shop,
     fed: Vec<Fed>,
     rng: fastrand::Rng,
@@ -70,6 +70,10 @@ struct Slot {
     instance: String,
     process: Option<usize>,
     stop: Stop,
+    /// Its machine's clock, how far that is off, and until when.
+    hand: Hand,
+    off_ms: i64,
+    off_until: u64,
     /// When it is started again, stopped processes go on.
     back: u64,
     ended: Arc<Mutex<Option<Result<(), String>>>>,
@@ -128,6 +132,9 @@ impl Life {
             instance: format!("i{number}"),
             process: None,
             stop: Stop::default(),
+            hand: Hand::new(Instant(EPOCH_MS)),
+            off_ms: 0,
+            off_until: 0,
             back: rng.u64(1..2 * SECOND),
             ended: Arc::default(),
         };
@@ -138,7 +145,6 @@ impl Life {
             keeping,
             slice_bytes: rng.choice([1, 300, 128 << 10]).unwrap_or(1),
             snapshot_every: Duration::from_millis(rng.u64(50..3_000)),
-            wall: Driven::new(Instant(EPOCH_MS)),
             shop: Shop::new(rng.u64(..), n_partitions),
             fed: Vec::new(),
             seen: Seen::default(),
@@ -172,7 +178,12 @@ impl Life {
                 Turn::IdleUntil(until) => until.min(self.next_thing()).max(now + 20),
             };
             self.runner.advance(next);
-            self.wall.advance(Instant(self.world.wall_ms(next)));
+            for slot in &mut self.slots {
+                if next >= slot.off_until {
+                    slot.off_ms = 0;
+                }
+                slot.hand.set(Instant(self.world.wall_ms(next) + slot.off_ms));
+            }
             if let Some(failure) = self.world.schedule.failure() {
                 return Err(format!("a thread failed: {failure}"));
             }
@@ -195,8 +206,9 @@ impl Life {
             self.n_decided = broker.n_decided;
             self.seen.look(&broker)?;
             keeping::check_cover(&self.world.shelf(), &broker)?;
-            // The moment after a commit is where much can be lost.
-            if !self.is_calm && self.rng.u8(0..self.one_sudden_in) == 0 {
+            // The moment after a commit is where much can be lost, most of all one that left some who were due.
+            let one_in = if self.seen.has_dues { 2 } else { self.one_sudden_in };
+            if !self.is_calm && self.rng.u8(0..one_in) == 0 {
                 self.next_blow = broker.now;
                 self.is_sudden = true;
             }
@@ -214,6 +226,7 @@ impl Life {
         if now >= self.next_blow {
             self.blow(now);
         }
+        self.freeze_publishers(now);
         for index in 0..self.slots.len() {
             let slot = &mut self.slots[index];
             let has_ended = slot.ended.lock().map(|mut ended| ended.take()).unwrap_or_default().is_some();
@@ -236,6 +249,7 @@ impl Life {
         *self.world.weather() = Weather { delay_max: 2_000, ..Weather::default() };
         self.world.broker().marker_delay_max = 10_000;
         self.world.shelf().upload_max = 1_000;
+        self.slots.iter_mut().for_each(|slot| slot.off_until = now);
         for slot in &mut self.slots {
             if slot.back > now {
                 slot.back = now;
@@ -267,7 +281,7 @@ impl Life {
         self.next_blow = now + self.rng.u64(20_000..self.blow_pause);
         let index = self.rng.usize(0..self.slots.len());
         let Some(process) = self.slots[index].process else { return };
-        let drawn = self.rng.u8(0..12);
+        let drawn = self.rng.u8(0..14);
         match if std::mem::take(&mut self.is_sudden) { 0 } else { drawn } {
             0..=2 => {
                 self.n_kills += 1;
@@ -285,8 +299,25 @@ impl Life {
                 self.world.weather().cut_until.insert(process, until);
             }
             9 => self.compact(),
+            10..=11 => {
+                self.slots[index].off_ms = self.rng.choice([-3_600_000, -5_000, 3_000, 3_600_000]).unwrap_or_default();
+                self.slots[index].off_until = now + self.rng.u64(1..6 * SECOND);
+            }
             _ if self.keeping == Keeping::Damaged => keeping::damage(&mut self.world.shelf(), &mut self.rng),
             _ => {}
+        }
+    }
+
+    /// Whoever has a snapshot on its way may fall asleep over it until others have long gone on.
+    fn freeze_publishers(&mut self, now: u64) {
+        for process in std::mem::take(&mut self.world.shelf().publishing) {
+            let slot = self.slots.iter_mut().find(|slot| slot.process == Some(process));
+            if let Some(slot) = slot.filter(|_| !self.is_calm)
+                && self.rng.u8(0..12) == 0
+            {
+                self.world.schedule.set_stopped(process, true);
+                slot.back = now + self.rng.u64(SESSION..2 * SESSION);
+            }
         }
     }
 
@@ -312,12 +343,15 @@ impl Life {
         let threads = Arc::new(Threads { schedule: Arc::clone(schedule), process });
         let slot = &mut self.slots[index];
         slot.process = Some(process);
+        // Whoever starts has a clock that is right.
+        slot.off_ms = 0;
+        slot.hand.set(Instant(self.world.wall_ms(schedule.micros())));
         slot.stop = Stop::default();
         slot.ended = Arc::default();
         let client =
             Client { world: Arc::clone(&self.world), threads: Arc::clone(&threads), instance: slot.instance.clone() };
         let simulated: Arc<dyn Simulated> = threads.clone();
-        let (mut settings, plan) = (settings(&slot.instance, &self.wall, self.turn_dues), Arc::clone(&self.plan));
+        let (mut settings, plan) = (settings(&slot.instance, &slot.hand, self.turn_dues), Arc::clone(&self.plan));
         if self.keeping != Keeping::Nothing {
             let store = Store::given(Arc::new(Reach(client.clone())));
             settings.slice_bytes = self.slice_bytes;
@@ -347,7 +381,7 @@ impl Life {
     }
 }
 
-fn settings(instance: &str, wall: &Driven, turn_dues: usize) -> Settings {
+fn settings(instance: &str, hand: &Hand, turn_dues: usize) -> Settings {
     let kafka = kafka::Settings {
         brokers: "simulated".to_owned(),
         group: "shop".to_owned(),
@@ -369,7 +403,7 @@ fn settings(instance: &str, wall: &Driven, turn_dues: usize) -> Settings {
     settings.turn_dues = turn_dues;
     settings.piece_messages = 2;
     settings.n_workers = 1;
-    settings.wall = Wall::Driven(wall.clone());
+    settings.wall = Wall::Set(hand.clone());
     settings.shutdown_timeout = Duration::from_secs(5);
     settings
 }

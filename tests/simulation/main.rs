@@ -13,7 +13,14 @@ mod life;
 mod schedule;
 mod verdict;
 
+use std::num::NonZero;
 use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use life::Lived;
 
 const SEEDS: Range<u64> = 0..300;
 
@@ -27,23 +34,48 @@ fn seeds() -> Range<u64> {
     }
 }
 
+/// Lives the lives of all these seeds, on all cores; fails with the least seed that was found to break something.
+fn live_all(seeds: Range<u64>) -> Vec<Lived> {
+    let (next, failed) = (AtomicU64::new(seeds.start), Mutex::new(None));
+    let n_threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let live = || {
+        let mut lived = Vec::new();
+        while let seed = next.fetch_add(1, Ordering::Relaxed)
+            && seed < seeds.end
+        {
+            match life::live(seed) {
+                Ok(one) => lived.push(one),
+                Err(broken) => {
+                    next.store(seeds.end, Ordering::Relaxed);
+                    let mut failed = failed.lock().expect("nobody panics with it");
+                    let is_first = failed.as_ref().is_none_or(|(other, _)| seed < *other);
+                    *failed = if is_first { Some((seed, broken)) } else { failed.take() };
+                }
+            }
+        }
+        lived
+    };
+    let lived = thread::scope(|scope| {
+        let threads: Vec<_> = (0..n_threads).map(|_| scope.spawn(live)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("a life ends with an error")).collect()
+    });
+    if let Some((seed, broken)) = failed.into_inner().expect("nobody panics with it") {
+        panic!("DORMOUSE_SEEDS={seed}: {broken}");
+    }
+    lived
+}
+
 #[test]
 fn whatever_happens_every_change_is_told_once() {
-    let (mut n_changes, mut n_kills, mut n_turns, mut n_snapshots) = (0, 0, 0, 0);
-    let seeds = seeds();
+    let (seeds, begun) = (seeds(), Instant::now());
     let n_seeds = seeds.end - seeds.start;
-    for seed in seeds {
-        match life::live(seed) {
-            Ok(lived) => {
-                n_changes += lived.n_changes;
-                n_kills += lived.n_kills;
-                n_turns += lived.n_turns;
-                n_snapshots += lived.n_snapshots;
-            }
-            Err(broken) => panic!("DORMOUSE_SEEDS={seed}: {broken}"),
-        }
-    }
-    println!("{n_seeds} seeds: {n_turns} turns, {n_kills} kills, {n_changes} changes, {n_snapshots} snapshots");
+    let lived = live_all(seeds);
+    let sum = |of: fn(&Lived) -> u64| lived.iter().map(of).sum::<u64>();
+    let (n_changes, n_snapshots) = (sum(|one| one.n_changes), sum(|one| one.n_snapshots));
+    let (n_turns, n_kills, took) = (sum(|one| one.n_turns), sum(|one| one.n_kills), begun.elapsed());
+    println!(
+        "{n_seeds} seeds: {n_turns} turns, {n_kills} kills, {n_changes} changes, {n_snapshots} snapshots, {took:.0?}"
+    );
     assert!(n_changes > n_seeds, "something is told in a life");
     assert!(n_snapshots >= n_seeds / 2, "snapshots are taken in a life");
 }

@@ -23,6 +23,8 @@ pub struct Seen {
     pub changes: BTreeMap<String, Vec<Told>>,
     pub n_changes: u64,
     pub rejects: BTreeMap<Vec<u8>, u64>,
+    /// The latest epoch of some shard left people due who were not judged.
+    pub has_dues: bool,
 }
 
 struct Chain {
@@ -100,6 +102,7 @@ impl Seen {
                 return Err("offsets or the clock went back".to_owned());
             }
         }
+        self.has_dues = record["has_dues"].as_bool().ok_or("it does not say whether there are dues")?;
         self.tokens.insert((partition, new.token.clone()));
         self.chains.insert(partition, new);
         Ok(())

@@ -14,6 +14,8 @@ pub struct Shelf {
     pub published: Vec<Manifest>,
     /// The longest that an object is on its way there.
     pub upload_max: u64,
+    /// Processes that have just sent a manifest on its way.
+    pub publishing: Vec<usize>,
 }
 
 impl Shelf {
@@ -60,6 +62,9 @@ impl Reach {
 impl Objects for Reach {
     fn create(&self, object: &str, bytes: Vec<u8>) -> Result<(), Error> {
         let upload_max = self.0.world.shelf().upload_max;
+        if Name::parse(object).is_some_and(|(_, is_manifest)| is_manifest) {
+            self.0.world.shelf().publishing.push(self.0.threads.process);
+        }
         self.0.schedule().rest(self.0.schedule().below(upload_max + 1));
         let is_new = self.ask(object, |shelf| shelf.create(object, bytes))?;
         if is_new { Ok(()) } else { Err(Error::Exists { object: object.to_owned() }) }

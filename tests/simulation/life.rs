@@ -79,6 +79,21 @@ struct Slot {
     ended: Arc<Mutex<Option<Result<(), String>>>>,
 }
 
+impl Slot {
+    fn new(number: usize, rng: &mut fastrand::Rng) -> Slot {
+        Slot {
+            instance: format!("i{number}"),
+            process: None,
+            stop: Stop::default(),
+            hand: Hand::new(Instant(EPOCH_MS)),
+            off_ms: 0,
+            off_until: 0,
+            back: rng.u64(1..2 * SECOND),
+            ended: Arc::default(),
+        }
+    }
+}
+
 /// Lives the life of a seed; an error says what was broken.
 pub fn live(seed: u64) -> Result<Lived, String> {
     let mut life = Life::new(seed);
@@ -128,18 +143,8 @@ impl Life {
             keeping::plant(&world, &plan, &mut rng);
         }
         let n_slots = rng.usize(1..=3);
-        let slot = |number| Slot {
-            instance: format!("i{number}"),
-            process: None,
-            stop: Stop::default(),
-            hand: Hand::new(Instant(EPOCH_MS)),
-            off_ms: 0,
-            off_until: 0,
-            back: rng.u64(1..2 * SECOND),
-            ended: Arc::default(),
-        };
         Life {
-            slots: (0..n_slots).map(slot).collect(),
+            slots: (0..n_slots).map(|number| Slot::new(number, &mut rng)).collect(),
             runner: Runner::new(&schedule),
             plan,
             keeping,

@@ -123,6 +123,7 @@ impl Life {
         let weather = Weather {
             cut_until: BTreeMap::new(),
             one_lost_in: rng.choice([0, 200, 30, 8]).unwrap_or_default(),
+            one_unheard_in: fastrand::Rng::with_seed(!seed).choice([0, 0, 40]).unwrap_or_default(),
             delay_max: rng.choice([2_000, 50_000, 300_000]).unwrap_or_default(),
         };
         let world = Arc::new(World {

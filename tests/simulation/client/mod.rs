@@ -46,6 +46,8 @@ pub struct Weather {
     pub cut_until: BTreeMap<usize, u64>,
     /// One request or answer in so many is lost; 0: none.
     pub one_lost_in: u64,
+    /// One commit in so many has no answer; none where it is 0.
+    pub one_unheard_in: u64,
     /// The longest that a request or an answer is on its way.
     pub delay_max: u64,
 }
@@ -101,6 +103,12 @@ impl Client {
 
     fn is_lost(&self) -> bool {
         let one_in = self.world.weather().one_lost_in;
+        one_in > 0 && self.schedule().one_in(one_in)
+    }
+
+    /// Whether a commit that went well is never answered.
+    fn is_unheard(&self) -> bool {
+        let one_in = self.world.weather().one_unheard_in;
         one_in > 0 && self.schedule().one_in(one_in)
     }
 

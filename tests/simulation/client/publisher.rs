@@ -131,6 +131,7 @@ impl Publishing<Member> for Publisher {
         };
         let (who, started) = (self.who.clone(), self.client.schedule().micros());
         match self.ask(deadline, &mut is_shaken, move |broker| broker.end_transaction(&who, true)) {
+            Ok(()) if self.client.is_unheard() => Outcome::Unknown(Reason::TimedOut("no answer in time".to_owned())),
             Ok(()) => {
                 self.is_spent = is_shaken || self.client.schedule().micros() - started > SLOW_COMMIT;
                 Outcome::Committed

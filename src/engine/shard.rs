@@ -31,7 +31,7 @@ use crate::rules::Plan;
 use crate::rules::calendar::Calendar;
 use crate::rules::plan::{DimensionId, SegmentId};
 
-pub use batch::{Arrival, Batch};
+pub use batch::{Arrival, Batch, Overdue};
 pub use export::{Cut, Packet, Section, layout};
 pub use import::{Import, Misfit};
 

@@ -146,6 +146,61 @@ impl Batch<'_, '_> {
     }
 }
 
+/// Everyone who is due up to the shard's clock, each judged at all their dues at once. Dropped before its end, it leaves
+/// the others due.
+#[derive(Debug)]
+pub struct Overdue<'s> {
+    shard: &'s mut Shard,
+    found: Vec<u32>,
+}
+
+impl Shard {
+    /// Moves the clock and begins to judge everyone due at or before it, customer by customer in no particular order:
+    /// [`Shard::advance`] for those who bring the changes into an order themselves.
+    pub fn overdue(&mut self, clock: Instant) -> Overdue<'_> {
+        self.observe(clock);
+        // What `advance` was about to judge.
+        let found = std::mem::take(&mut self.waiting);
+        Overdue { shard: self, found }
+    }
+}
+
+impl Overdue<'_> {
+    /// Judges the next customer; false when nobody is due any more.
+    pub fn judge_next(&mut self, out: &mut Vec<Change>) -> bool {
+        let Overdue { shard, found } = self;
+        if found.is_empty() {
+            shard.wheel.take_due(&mut shard.records, shard.clock, found);
+        }
+        let Some(index) = found.pop() else { return false };
+        if let Some(ahead) = found.len().checked_sub(FETCHED_AHEAD) {
+            shard.arena.touch(shard.records.0[found[ahead] as usize].block);
+        }
+        let n_before = out.len();
+        let mut now = shard.now_of(index);
+        if now.due <= shard.clock {
+            shard.open_at(index);
+            while now.due <= shard.clock {
+                shard.judge_due(&mut now, out);
+            }
+            shard.put_back(now);
+            shard.count_moves(&out[n_before..]);
+        }
+        shard.wheel.arm(&mut shard.records, index);
+        true
+    }
+}
+
+impl Drop for Overdue<'_> {
+    fn drop(&mut self) {
+        let Overdue { shard, found } = self;
+        found.iter().for_each(|index| shard.wheel.arm(&mut shard.records, *index));
+        found.clear();
+        // Its memory is used again.
+        shard.waiting = std::mem::take(found);
+    }
+}
+
 impl Drop for Batch<'_, '_> {
     fn drop(&mut self) {
         if let Some(now) = self.open.take() {

@@ -13,11 +13,12 @@ use super::merge::FromFile;
 use super::packed::{Origin, pack, pack_key};
 use super::reader::Raw;
 use super::spill::{Sorted, Sorter};
-use crate::engine::{Arrival, Cause, Change, Outcome, Progress, Shard};
+use crate::engine::{Arrival, Cause, Change, Outcome, Shard};
 use crate::event::{Decoder, Event, Instant, Span};
 
-/// Judgements between two looks at what they brought, so that an hour in which everybody is due fits into memory.
-const ADVANCE_BUDGET: usize = 4_096;
+/// Changes that time brings are handed on when they are so many, so that an hour in which everybody is due fits into
+/// memory.
+const CHANGES_HELD: usize = 4_096;
 
 /// Events that are applied together.
 const BATCH_EVENTS: usize = 512;
@@ -145,10 +146,14 @@ impl<S: Sink> Worker<S> {
             }));
             self.apply_together(job, &wanted, &arrivals, changes)?;
         }
-        while self.shard.advance(job.clock, ADVANCE_BUDGET, changes) == Progress::More {
-            self.give(changes, None)?;
+        let Worker { shard, sink, n_changes, .. } = self;
+        let mut overdue = shard.overdue(job.clock);
+        while overdue.judge_next(changes) {
+            if changes.len() >= CHANGES_HELD {
+                give(sink, n_changes, changes, None)?;
+            }
         }
-        self.give(changes, None)
+        give(sink, n_changes, changes, None)
     }
 
     fn apply_together(
@@ -178,10 +183,6 @@ impl<S: Sink> Worker<S> {
             sink.folded(arrivals[index].event);
         }
         Ok(())
-    }
-
-    fn give(&mut self, changes: &mut Vec<Change>, origin: Option<Origin>) -> io::Result<()> {
-        give(&mut self.sink, &mut self.n_changes, changes, origin)
     }
 
     fn finish(self) -> Done<S> {

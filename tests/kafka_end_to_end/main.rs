@@ -10,3 +10,4 @@ mod snapshots;
 mod subscribers;
 mod topics;
 mod torture;
+mod verify;

@@ -1,9 +1,7 @@
 //! What an event can move: in each dimension the segments whose rules read what it changed. The others are certain until
 //! the dimension's bound, and are not looked at.
 
-use crate::rules::plan::{
-    Condition, DimensionId, Feature, FeatureId, Linear, Plan, SeriesId, Test, TextOperand,
-};
+use crate::rules::plan::{Condition, DimensionId, Feature, FeatureId, Linear, Plan, SeriesId, Test, TextOperand};
 
 /// A set of dimensions, or of one dimension's segments (there are at most 256 of either).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

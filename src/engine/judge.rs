@@ -134,13 +134,7 @@ pub(super) fn stay_end(view: &mut View, dimension: DimensionId) -> Option<Instan
 
 /// The due, where a bound that is cut to the hour would make it too early: the dimension is looked at again, which
 /// costs less while the customer is open than a judgement in vain.
-fn sharpen(
-    view: &mut View,
-    terms: &Terms,
-    occasion: Occasion,
-    mut looked_at: SmallSet,
-    mut due: Instant,
-) -> Instant {
+fn sharpen(view: &mut View, terms: &Terms, occasion: Occasion, mut looked_at: SmallSet, mut due: Instant) -> Instant {
     let n_dimensions = view.plan.dimensions.len();
     // The old due is exact.
     while due != occasion.due && !due.is_never() {

@@ -331,10 +331,15 @@ impl Customer {
         self.changed.set(index, true);
     }
 
+    #[inline]
     fn open_slot(&mut self, plan: &Plan, index: usize, latest: Instant) {
-        if self.decoded.contains(index) {
-            return;
+        if !self.decoded.contains(index) {
+            self.read_slot(plan, index, latest);
         }
+    }
+
+    #[inline(never)]
+    fn read_slot(&mut self, plan: &Plan, index: usize, latest: Instant) {
         self.decoded.set(index, true);
         let layout = Customer::layout(plan, index, self.raw_base);
         let slot = &mut self.slots[index];

@@ -89,12 +89,10 @@ impl Shard {
         lineup.arrange();
         self.look_up(&mut lineup.located);
         lineup.outcomes.clear();
-        lineup.outcomes.extend(
-            lineup.located.iter().zip(arrivals).map(|(located, arrival)| {
-                self.observe(arrival.clock_before);
-                self.check(*located, arrival.event)
-            }),
-        );
+        lineup.outcomes.extend(lineup.located.iter().zip(arrivals).map(|(located, arrival)| {
+            self.observe(arrival.clock_before);
+            self.check(*located, arrival.event)
+        }));
         self.lineup = lineup;
         Batch { shard: self, arrivals, n_applied: 0, open: None }
     }

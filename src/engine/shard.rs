@@ -189,7 +189,7 @@ impl Shard {
 
     /// Recovery: a customer's standing as it was published. Replaces what was known of it.
     pub fn restore(&mut self, customer: &str, standing: &Standing) {
-        let located = Located { hash: hash_of(customer), fingerprint: None, candidate: None };
+        let located = Located { hash: hash_of(customer), fingerprint: None, candidate: None, block: None };
         let mut record = self.open(located, customer);
         let cooldowns = &self.terms.cooldowns;
         let history = self.open.history_mut(&self.plan, cooldowns);
@@ -554,6 +554,8 @@ struct Located {
     fingerprint: Option<u64>,
     /// Probably the customer, seldom another one. `None`: not looked for, or not there yet.
     candidate: Option<u32>,
+    /// Where the candidate's bytes were when it was looked for.
+    block: Option<Block>,
 }
 
 impl Located {
@@ -561,7 +563,7 @@ impl Located {
     fn of(event: &Event) -> Located {
         let hash = hash_of(&event.customer);
         let fingerprint = event.id.as_ref().map(|id| dedup::fingerprint(hash, event.kind, id));
-        Located { hash, fingerprint, candidate: None }
+        Located { hash, fingerprint, candidate: None, block: None }
     }
 }
 

@@ -11,8 +11,9 @@ use super::{Located, Now, Shard};
 use crate::engine::change::{Change, Outcome};
 use crate::event::{Event, Instant};
 
-/// A customer's memory is fetched when so many other events come before them.
-const FETCHED_AHEAD: usize = 16;
+/// The memory of so many customers is fetched at once, right before the first of them is opened: one after the other
+/// they would be waited for singly.
+const FETCHED_TOGETHER: usize = 16;
 
 /// An accepted event on its way to the shard.
 #[derive(Debug, Clone, Copy)]
@@ -97,7 +98,8 @@ impl Shard {
         Batch { shard: self, arrivals, n_applied: 0, open: None }
     }
 
-    /// Looks customers and fingerprints up, all before the first is used, so that the waits for memory overlap.
+    /// Looks customers and fingerprints up, all before the first is used, so that the waits for memory overlap: one kind
+    /// of memory after the other, since what is waited for in one loop does not depend on each other.
     fn look_up(&self, located: &mut [Located]) {
         for located in &mut *located {
             self.index.find(located.hash, |index| {
@@ -108,6 +110,9 @@ impl Shard {
                 self.dedup.touch(fingerprint);
             }
         }
+        for located in located {
+            located.block = located.candidate.map(|index| self.records.0[index as usize].block);
+        }
     }
 }
 
@@ -116,10 +121,10 @@ impl Batch<'_, '_> {
     pub fn apply_next(&mut self, out: &mut Vec<Change>) -> Option<(usize, Outcome)> {
         let lineup = &self.shard.lineup;
         let index = *lineup.order.get(self.n_applied)? as usize;
-        if let Some(ahead) = lineup.order.get(self.n_applied + FETCHED_AHEAD)
-            && let Some(candidate) = lineup.located[*ahead as usize].candidate
-        {
-            self.shard.arena.touch(self.shard.records.0[candidate as usize].block);
+        if self.n_applied.is_multiple_of(FETCHED_TOGETHER) {
+            let soon = lineup.order[self.n_applied..].iter().take(FETCHED_TOGETHER);
+            let known = soon.filter_map(|event| lineup.located[*event as usize].block);
+            known.for_each(|block| self.shard.arena.touch(block));
         }
         self.n_applied += 1;
         let (located, outcome) = (lineup.located[index], lineup.outcomes[index]);
@@ -167,13 +172,12 @@ impl Overdue<'_> {
     /// Judges the next customer; false when nobody is due any more.
     pub fn judge_next(&mut self, out: &mut Vec<Change>) -> bool {
         let Overdue { shard, found } = self;
-        if found.is_empty() {
-            shard.wheel.take_due(&mut shard.records, shard.clock, found);
+        let is_new = found.is_empty() && shard.wheel.take_due(&mut shard.records, shard.clock, found);
+        if is_new || found.len().is_multiple_of(FETCHED_TOGETHER) {
+            let soon = found.iter().rev().take(FETCHED_TOGETHER);
+            soon.for_each(|index| shard.arena.touch(shard.records.0[*index as usize].block));
         }
         let Some(index) = found.pop() else { return false };
-        if let Some(ahead) = found.len().checked_sub(FETCHED_AHEAD) {
-            shard.arena.touch(shard.records.0[found[ahead] as usize].block);
-        }
         let n_before = out.len();
         let mut now = shard.now_of(index);
         if now.due <= shard.clock {

@@ -2,6 +2,7 @@
 
 mod faults;
 mod history;
+mod multitude;
 mod network;
 mod receiver;
 mod restarts;

@@ -103,6 +103,7 @@ impl Life {
             cut_until: BTreeMap::new(),
             one_lost_in: rng.choice([0, 200, 30, 8]).unwrap_or_default(),
             delay_max: rng.choice([2_000, 50_000, 300_000]).unwrap_or_default(),
+            one_astray_in: rng.choice([0, 0, 10, 2]).unwrap_or_default(),
         };
         let world = Arc::new(World {
             broker: Mutex::new(broker),

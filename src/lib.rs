@@ -15,6 +15,7 @@ pub mod event;
 pub mod http;
 pub mod kafka;
 pub mod pipeline;
+pub mod plain;
 pub mod report;
 pub mod rules;
 pub mod snapshot;

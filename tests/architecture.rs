@@ -16,6 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "kafka",
             "snapshot",
             "trial",
+            "plain",
             "engine",
             "config",
             "rules",
@@ -24,12 +25,13 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("http", &["pipeline", "engine", "config", "rules", "telemetry", "event"]),
-    ("pipeline", &["kafka", "snapshot", "engine", "config", "rules", "telemetry", "event"]),
+    ("pipeline", &["kafka", "snapshot", "plain", "engine", "config", "rules", "telemetry", "event"]),
     ("report", &["engine", "config", "rules", "event"]),
     ("suggest", &["engine", "rules", "event"]),
     ("kafka", &["config", "telemetry", "event"]),
     ("snapshot", &["engine", "rules", "telemetry", "event"]),
     ("trial", &["engine", "rules", "event"]),
+    ("plain", &["rules", "event"]),
     ("engine", &["rules", "event"]),
     ("config", &["rules", "event"]),
     ("rules", &["event"]),
@@ -38,7 +40,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms whose answer depends on their arguments alone.
-const PURE: &[&str] = &["event", "rules", "engine", "report", "suggest", "trial"];
+const PURE: &[&str] = &["event", "rules", "engine", "report", "suggest", "trial", "plain"];
 
 /// What the pure rooms never name.
 const WORLD: &[&str] = &[

@@ -89,6 +89,7 @@ fn help_names_the_commands() {
               check     Say everything that is wrong with a configuration, and what it does
               explain   Say why a customer is where they are, how far from changing, and what comes next
               suggest   Read thresholds off a history: a first rules file, with the reason beside each figure
+              verify    Recompute customers from the input and compare with what was published
               topics    Say whether the topics are there and right; make them
               generate  Write the events of a made-up shop, for trying out rules and for measuring
 

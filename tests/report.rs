@@ -346,6 +346,45 @@ fn the_four_tests_find_what_is_not_known_and_nobody_who_can_be_reached() {
 }
 
 #[test]
+fn of_alternatives_one_must_be_known_and_the_others_are_not_asked_for() {
+    let place = Place::new();
+    let rules = r#"
+[[dimension]]
+name = "place"
+[[dimension.segment]]
+name = "near"
+when = 'profile.town == "Here" || !has(profile.town) && purchase.where(country == "GB").count() >= 1'
+[[dimension.segment]]
+name = "keen"
+when = '(visit.count() >= 1 || purchase.count() >= 2) && purchase.where(coupon == "X").count() >= 1'
+[kind.visit]
+"#;
+    place.write("rules.toml", rules);
+    let event =
+        |id: &str| format!(r#"{{"kind":"purchase","customer_id":"{id}","time":{START},"amount":9,"country":"GB"}}"#);
+    place.write("events.jsonl", &["a", "b"].map(|id| event(id) + "\n").concat());
+    let report = place.report(&["events.jsonl"]);
+    let measurable = |index: usize| &report["dimensions"][0]["segments"][index]["tests"]["measurable"];
+    assert_eq!(measurable(0)["passes"], true, "the country is known of all orders, and no town of anybody");
+    let asked = |index: usize| -> Vec<(&str, Option<bool>)> {
+        let measures = measurable(index)["measures"].as_array().expect("measures");
+        measures.iter().map(|one| (one["name"].as_str().expect("a name"), one["passes"].as_bool())).collect()
+    };
+    let near = [("purchase events", Some(true)), ("country of purchase events", Some(true)), ("profile.town", None)];
+    assert_eq!(asked(0), near);
+    let keen = [("purchase events", Some(true)), ("visit events", None), ("coupon of purchase events", Some(false))];
+    assert_eq!(asked(1), keen);
+    let texts: Vec<&str> = report["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .filter(|finding| finding["segment"] == "keen" && finding["test"] == "measurable")
+        .filter_map(|finding| finding["text"].as_str())
+        .collect();
+    assert_eq!(texts, ["no coupon of purchase events"]);
+}
+
+#[test]
 fn what_goes_wrong_is_said_with_the_right_exit_code() {
     let place = Place::new();
     place.write("events.jsonl", &events());

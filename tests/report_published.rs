@@ -62,7 +62,7 @@ const COUNTRIES: &str = r#"
 currency = "GBP"
 [report]
 value_window = "400d"
-habits = ["country"]
+habits = ["country", "month", "weekday", "hour"]
 [[dimension]]
 name = "often"
 [[dimension.segment]]
@@ -88,10 +88,10 @@ fn money(value: &Value) -> i128 {
     (value.as_f64().expect("money") * 10_000.0).round() as i128
 }
 
-/// Orders, buyers and revenue of the year and of its largest countries, before cancellations, as they stand in many
-/// published analyses of the data set.
+/// Orders, buyers and revenue of the year, of its largest countries, and of months, weekdays and hours, before
+/// cancellations, as they stand in many published analyses of the data set.
 #[test]
-fn orders_and_revenue_by_country_come_out_to_the_penny() {
+fn orders_and_revenue_by_country_and_by_time_come_out_to_the_penny() {
     let folder = tempfile::tempdir().expect("a folder");
     let rules = folder.path().join("countries.toml");
     std::fs::write(&rules, COUNTRIES).expect("written");
@@ -107,24 +107,31 @@ fn orders_and_revenue_by_country_come_out_to_the_penny() {
         let [paid, refunded] =
             ["paid", "refunded"].map(|name| sum(dimension, |segment| money(&segment["buying"][name])));
         assert_eq!((paid, paid - refunded), (89_114_079_040, 83_000_658_140));
-        for (country, buyers, orders, paid) in [
+        for (name, buyers, orders, paid) in [
             ("United Kingdom", 3_921, 16_649, 73_083_915_540),
             ("Netherlands", 9, 95, 2_854_463_400),
             ("EIRE", 3, 260, 2_655_459_000),
             ("Germany", 94, 457, 2_288_671_400),
             ("France", 87, 389, 2_090_240_500),
             ("Australia", 9, 57, 1_385_213_100),
+            ("2010-12", 885, 1_400, 5_727_138_900),
+            ("2011-09", 1_266, 1_756, 9_528_383_820),
+            ("2011-11", 1_665, 2_658, 11_618_173_800),
+            ("Thursday", 2_007, 4_033, 19_768_590_700),
+            ("Sunday", 1_225, 2_169, 7_925_142_210),
+            ("06", 1, 1, 42_500),
+            ("12", 1_637, 3_129, 13_785_441_300),
         ] {
             let of = |segment: &Value| {
                 let habits = segment["habits"].as_array().expect("habits").iter();
                 let mut values = habits.flat_map(|habits| habits["values"].as_array().expect("values"));
-                values.find(|value| value["name"] == country).cloned().unwrap_or(Value::Null)
+                values.find(|value| value["name"] == name).cloned().unwrap_or(Value::Null)
             };
-            let count = |name: &str| sum(dimension, |segment| of(segment)[name].as_u64().unwrap_or(0));
-            assert_eq!((count("buyers"), count("orders")), (buyers, orders), "{country}");
+            let count = |what: &str| sum(dimension, |segment| of(segment)[what].as_u64().unwrap_or(0));
+            assert_eq!((count("buyers"), count("orders")), (buyers, orders), "{name}");
             let found: i128 =
                 sum(dimension, |segment| if of(segment).is_null() { 0 } else { money(&of(segment)["paid"]) });
-            assert_eq!(found, paid, "{country}");
+            assert_eq!(found, paid, "{name}");
         }
     }
 }

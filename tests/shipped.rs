@@ -259,11 +259,11 @@ fn a_generated_year_reaches_every_segment() {
 /// How long ago a segment was left for coming back to be a flap.
 const FLAP: Span = Span(30 * Span::DAY.0);
 
-/// The moves of `behaviour` back into a segment that was left less than 30 days before, by customer.
-fn flaps(changes: &[Change]) -> BTreeMap<&str, Vec<&Change>> {
+/// The moves of a dimension back into a segment that was left less than 30 days before, by customer.
+fn flaps(changes: &[Change], dimension: usize) -> BTreeMap<&str, Vec<&Change>> {
     let mut left: BTreeMap<(&str, Option<SegmentId>), Instant> = BTreeMap::new();
     let mut flaps: BTreeMap<&str, Vec<&Change>> = BTreeMap::new();
-    for change in changes.iter().filter(|change| change.dimension.0 == 0) {
+    for change in changes.iter().filter(|change| usize::from(change.dimension.0) == dimension) {
         left.insert((&change.customer, change.from), change.effective_at);
         let is_back = left.get(&(&*change.customer, change.to)).is_some_and(|at| change.effective_at - *at < FLAP);
         if is_back {
@@ -278,7 +278,7 @@ fn flaps(changes: &[Change]) -> BTreeMap<&str, Vec<&Change>> {
 fn check_flaps(lines: &[String]) -> [usize; 2] {
     let plan = plan();
     let changes = replay(plan.clone(), &events(&plan, lines));
-    let flaps = flaps(&changes);
+    let flaps = flaps(&changes, 0);
     for (customer, flaps) in &flaps {
         for (index, flap) in flaps.iter().enumerate() {
             let again = flaps[index + 1..].iter().filter(|later| later.effective_at - flap.effective_at < FLAP);
@@ -302,6 +302,20 @@ fn nobody_goes_to_and_fro_more_than_once_a_month() {
     // Many customers of a wholesaler order every second month or third, each time as if it were the beginning.
     let [n, n_by_time] = check_flaps(&lines("data/online-retail.jsonl.zst"));
     assert!(n < 200 && n_by_time < 5, "{n} of a thousand, {n_by_time} by time alone");
+}
+
+#[test]
+fn time_alone_moves_nobody_to_and_fro() {
+    let plan = plan();
+    let lines = lines("data/online-retail.jsonl.zst");
+    let changes = replay(plan.clone(), &events(&plan, &lines));
+    for (index, dimension) in plan.dimensions.iter().enumerate() {
+        for (customer, flaps) in flaps(&changes, index) {
+            let by_time: Vec<&Change> = flaps.into_iter().filter(|flap| flap.cause == Cause::Elapsed).collect();
+            let is_again = by_time.windows(2).any(|pair| pair[1].effective_at - pair[0].effective_at < FLAP);
+            assert!(!is_again, "{customer} came back twice within a month in {}: {by_time:?}", dimension.name);
+        }
+    }
 }
 
 /// `config/dormouse.toml` as it is read with these variables set.

@@ -31,6 +31,7 @@ mod suggest;
 pub mod terminal;
 mod topics;
 mod trials;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -69,6 +70,8 @@ enum Command {
     Explain(explain::Args),
     /// Read thresholds off a history: a first rules file, with the reason beside each figure
     Suggest(suggest::Args),
+    /// Recompute customers from the input and compare with what was published
+    Verify(verify::Args),
     /// Say whether the topics are there and right; make them
     Topics(topics::Args),
     /// Write the events of a made-up shop, for trying out rules and for measuring
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Suggest(args) => suggest::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Topics(args) => topics::run(args),
         Command::Generate(args) => generate::run(args),
     };

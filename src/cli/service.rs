@@ -10,6 +10,7 @@ use crate::config::{report, rules, service};
 use crate::kafka;
 use crate::pipeline::{self, Placement};
 use crate::rules::Plan;
+use crate::rules::declared::Declared;
 use crate::rules::diagnostic::Diagnostic;
 use crate::rules::timeline::Test;
 use crate::snapshot;
@@ -18,6 +19,8 @@ use crate::snapshot;
 pub struct Checked {
     pub service: Service,
     pub plan: Plan,
+    /// What the plan was made of.
+    pub declared: Declared,
     pub tests: Vec<Test>,
     /// `[report]` of the rules.
     pub report: report::Settings,
@@ -36,8 +39,8 @@ pub fn check(path: &Path) -> Result<Checked, Vec<Diagnostic>> {
             if diagnostics.iter().any(Diagnostic::is_error) {
                 return Err(diagnostics);
             }
-            let rules::Loaded { plan, tests, report, .. } = loaded;
-            Ok(Checked { service: settings.service, plan, tests, report, warnings: diagnostics })
+            let rules::Loaded { plan, declared, tests, report, .. } = loaded;
+            Ok(Checked { service: settings.service, plan, declared, tests, report, warnings: diagnostics })
         }
         Err(more) => {
             diagnostics.extend(more);

@@ -21,14 +21,49 @@ pub struct Settings {
     pub flap_window: Span,
     /// The profile attribute (or the events' `country`) that says where a customer is.
     pub region: Box<str>,
-    /// Fields of purchases that are counted.
-    pub habits: Vec<TextField>,
+    /// What purchases are counted by.
+    pub habits: Vec<Habit>,
     /// Profile attributes by any of which a customer can be reached.
     pub contact: Vec<Box<str>>,
     /// Profile attributes of which one must be true to write to a customer.
     pub consent: Vec<Box<str>>,
     pub bounds: Bounds,
     pub weights: Weights,
+}
+
+/// What purchases can be counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Habit {
+    /// What was bought, or how.
+    Field(TextField),
+    /// When it was, in the time zone of the rules: `2011-03`.
+    Month,
+    /// `Monday`.
+    Weekday,
+    /// `08`.
+    Hour,
+}
+
+impl Habit {
+    /// Every habit; a query belongs to no purchase.
+    fn all() -> impl Iterator<Item = Habit> {
+        let fields = TextField::ALL.into_iter().filter(|field| *field != TextField::Query).map(Habit::Field);
+        fields.chain([Habit::Month, Habit::Weekday, Habit::Hour])
+    }
+
+    /// As it is written in `habits`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Habit::Field(field) => field.name(),
+            Habit::Month => "month",
+            Habit::Weekday => "weekday",
+            Habit::Hour => "hour",
+        }
+    }
+
+    pub fn field(self) -> Option<TextField> {
+        if let Habit::Field(field) = self { Some(field) } else { None }
+    }
 }
 
 /// Where a segment passes or fails. Shares are in 1/10 000.
@@ -66,7 +101,7 @@ impl Default for Settings {
             growth_window: days(90),
             flap_window: days(30),
             region: "country".into(),
-            habits: vec![TextField::Category, TextField::Brand, TextField::Channel],
+            habits: [TextField::Category, TextField::Brand, TextField::Channel].map(Habit::Field).to_vec(),
             contact: Vec::new(),
             consent: Vec::new(),
             bounds: Bounds::default(),
@@ -136,7 +171,7 @@ pub(super) fn settings(reader: &mut Reader, root: &Table<'_>) -> Settings {
         settings.region = region.text().into();
     }
     if let Some((_, values)) = reader.list(&table, "habits") {
-        settings.habits = values.into_iter().filter_map(|value| field(reader, value)).collect();
+        settings.habits = values.into_iter().filter_map(|value| habit(reader, value)).collect();
     }
     settings.contact = names(reader, &table, "contact");
     settings.consent = names(reader, &table, "consent");
@@ -155,12 +190,12 @@ fn positive_span(reader: &mut Reader, table: &Table<'_>, key: &str) -> Option<Sp
     Some(span)
 }
 
-fn field(reader: &mut Reader, value: Value<'_>) -> Option<TextField> {
+fn habit(reader: &mut Reader, value: Value<'_>) -> Option<Habit> {
     let name = reader.excerpt("habits", value)?;
-    let found = TextField::ALL.into_iter().find(|field| field.name() == name.text() && *field != TextField::Query);
+    let found = Habit::all().find(|habit| habit.name() == name.text());
     if found.is_none() {
-        let known = || TextField::ALL.into_iter().filter(|field| *field != TextField::Query).map(TextField::name);
-        let title = format!("purchases have no field `{}` to count by", name.text());
+        let known = || Habit::all().map(Habit::name);
+        let title = format!("purchases have no `{}` to count by", name.text());
         let diagnostic = Diagnostic::new(Code::UnknownField, name.whole(), title);
         reader.report(match nearest(name.text(), known()) {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
@@ -297,7 +332,7 @@ mod tests {
     #[test]
     fn every_setting_is_taken() {
         let settings = settings_of(
-            "[report]\nvalue_window = \"30d\"\nflap_window = \"2w\"\nregion = \"state\"\nhabits = [\"product\"]\n\
+            "[report]\nvalue_window = \"30d\"\nflap_window = \"2w\"\nregion = \"state\"\nhabits = [\"product\", \"month\"]\n\
              contact = [\"email\"]\nconsent = [\"newsletter\"]\n[report.bounds]\nflow_max = 2.5\nsize_min = 7\n\
              [report.weights]\ngrowth = 0\n",
         );
@@ -305,7 +340,7 @@ mod tests {
             value_window: days(30),
             flap_window: days(14),
             region: "state".into(),
-            habits: vec![TextField::Product],
+            habits: vec![Habit::Field(TextField::Product), Habit::Month],
             contact: vec!["email".into()],
             consent: vec!["newsletter".into()],
             bounds: Bounds { flow_max: Amount(25_000), size_min: 7, ..Bounds::default() },
@@ -321,6 +356,7 @@ mod tests {
             ("[report]\nvalue_windw = \"30d\"", "did you mean `value_window`?"),
             ("[report]\nflap_window = \"0d\"", "`flap_window` is zero"),
             ("[report]\nhabits = [\"categry\"]", "did you mean `category`?"),
+            ("[report]\nhabits = [\"months\"]", "did you mean `month`?"),
             ("[report]\nhabits = [\"query\"]", "there are product, category"),
             ("[report.bounds]\nknown_min = 80", "0.8 is 80 %"),
             ("[report.bounds]\nsize_min = 1.5", "it counts customers"),

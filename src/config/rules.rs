@@ -22,6 +22,8 @@ use crate::rules::units::{parse_number, parse_span};
 #[derive(Debug)]
 pub struct Loaded {
     pub plan: Plan,
+    /// What the plan was made of.
+    pub declared: Declared,
     /// What the file says of itself; the plan's version does not depend on it.
     pub tests: Vec<Test>,
     /// `[report]`.
@@ -68,7 +70,7 @@ fn load_file(file: Arc<SourceFile>) -> Result<Loaded, Vec<Diagnostic>> {
     diagnostics.dedup();
     match compiled.plan {
         Some(plan) if !diagnostics.iter().any(Diagnostic::is_error) => {
-            Ok(Loaded { plan, tests, report, warnings: diagnostics })
+            Ok(Loaded { plan, declared, tests, report, warnings: diagnostics })
         }
         _ => Err(at_most(DIAGNOSTICS_MAX, diagnostics)),
     }

@@ -109,6 +109,8 @@ pub struct Piece {
     pub next: Vec<i64>,
     /// `Instant(i64::MIN)`: no record yet.
     pub clock: Instant,
+    /// Not everyone who was due by the clock had been judged.
+    pub has_dues: bool,
     held: Held,
 }
 
@@ -153,6 +155,7 @@ impl Part {
             next: offsets(&last.next),
             begin: offsets(begin),
             clock: (last.clock.0 != i64::MIN).then_some(last.clock.0),
+            has_dues: last.has_dues,
             topic_ids: author.topic_ids.clone(),
             rules: author.rules.clone(),
             transactional_id: author.transactional_id.clone(),
@@ -241,11 +244,12 @@ impl Draft {
         self.held.n_bytes >= PIECE_BYTES || self.messages.len() >= self.messages_max
     }
 
-    /// Ends the open piece between two events. `standing_of` writes a customer's standing as it is now.
+    /// Ends the open piece between two events. With the clock comes whether not everyone due by it was judged;
+    /// `standing_of` writes a customer's standing as it is now.
     pub fn close_piece(
         &mut self,
         next: Vec<i64>,
-        clock: Instant,
+        (clock, has_dues): (Instant, bool),
         mut standing_of: impl FnMut(&str) -> Result<Message, Error>,
     ) -> Result<(), Error> {
         for customer in std::mem::take(&mut self.changed) {
@@ -255,7 +259,7 @@ impl Draft {
         let held = std::mem::replace(&mut self.held, Held::new(&self.budget));
         self.closed_bytes += held.n_bytes;
         let messages = std::mem::take(&mut self.messages);
-        self.closed.push(Piece { messages, told: std::mem::take(&mut self.told), next, clock, held });
+        self.closed.push(Piece { messages, told: std::mem::take(&mut self.told), next, clock, has_dues, held });
         Ok(())
     }
 
@@ -288,7 +292,7 @@ mod tests {
         for index in 0..n_pieces {
             draft.push_change(message(&format!("change {index}")), "c", told());
             draft
-                .close_piece(vec![index as i64], Instant(index as i64), |_| Ok(message("standing")))
+                .close_piece(vec![index as i64], (Instant(index as i64), false), |_| Ok(message("standing")))
                 .expect("it can be closed");
         }
         let token = || Token::random().expect("there is chance");
@@ -304,7 +308,7 @@ mod tests {
         for customer in ["b", "a", "b"] {
             draft.push_change(message(customer), customer, told());
         }
-        draft.close_piece(vec![4], Instant(5), |customer| Ok(message(customer))).expect("it can be closed");
+        draft.close_piece(vec![4], (Instant(5), false), |customer| Ok(message(customer))).expect("it can be closed");
         let pieces = draft.take();
         let texts: Vec<_> = pieces[0].messages.iter().map(|message| message.value.as_deref()).collect();
         let expected = ["b", "a", "b", "a", "b"].map(|text| Some(text.as_bytes()));

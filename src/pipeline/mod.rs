@@ -41,6 +41,7 @@ mod taking;
 mod tally;
 mod task;
 mod tools;
+pub mod verify;
 pub mod wall;
 mod worker;
 mod writer;

@@ -48,6 +48,9 @@ pub struct ShardRecord {
     pub topic_ids: BTreeMap<String, String>,
     /// Milliseconds since the epoch; none before the first record.
     pub clock: Option<i64>,
+    /// Not everyone who was due by the clock had been judged.
+    #[serde(default)]
+    pub has_dues: bool,
     /// The version of the rules.
     pub rules: String,
     /// Under which id it was published: who may have a transaction open.
@@ -95,6 +98,7 @@ mod tests {
             begin: offsets(0),
             topic_ids: BTreeMap::from([("purchases".to_owned(), "aZ-4".to_owned())]),
             clock: Some(1_700_000_000_000),
+            has_dues: true,
             rules: "0123456789abcdef".to_owned(),
             transactional_id: "dormouse.a".to_owned(),
         };

@@ -267,6 +267,7 @@ mod tests {
             begin: offsets,
             topic_ids: BTreeMap::new(),
             clock: None,
+            has_dues: false,
             rules: "r".to_owned(),
             transactional_id: "i".to_owned(),
         }

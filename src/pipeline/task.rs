@@ -332,8 +332,9 @@ impl Task {
     }
 
     fn close_piece(&mut self, tools: &Tools) -> Result<(), Error> {
-        let Task { shard, draft, writer, merge, .. } = self;
-        draft.close_piece(merge.next(), shard.clock(), |customer| writer.standing(&tools.settings, shard, customer))
+        let Task { shard, draft, writer, merge, has_dues, .. } = self;
+        let clock = (shard.clock(), *has_dues);
+        draft.close_piece(merge.next(), clock, |customer| writer.standing(&tools.settings, shard, customer))
     }
 
     /// Seals what there is into a part of the next epoch. Offsets alone are worth one only now and then, or at the end.

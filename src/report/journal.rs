@@ -11,8 +11,10 @@ use hashbrown::HashTable;
 
 use super::moves::{Move, Moves};
 use super::watch::{Watch, is_of_lines};
+use crate::config::report as config;
 use crate::engine::Change;
 use crate::event::{Amount, AttributeId, Builtin, Event, Instant, Scalar, Span, TextField};
+use crate::rules::calendar::Local;
 
 /// More payments of a customer are drawn together by the day, the oldest first.
 const PAYMENTS_MAX: usize = 4_096;
@@ -221,8 +223,14 @@ impl Customer {
             self.refunded = self.refunded.saturating_add(amount);
         }
         let payment = Payment { n_orders: u32::from(is_purchase), paid: if is_purchase { amount } else { 0 }, signed };
-        for (index, field) in watch.settings.habits.iter().enumerate() {
-            self.count_habits((index as u8, *field), event, payment, texts);
+        for (index, habit) in watch.settings.habits.iter().enumerate() {
+            let index = index as u8;
+            match moment(*habit, || watch.calendar.local(time)) {
+                Some(text) => self.habit(index, texts.id(&text)).add(payment),
+                None => {
+                    habit.field().iter().for_each(|field| self.count_habits((index, *field), event, payment, texts))
+                }
+            }
         }
     }
 
@@ -290,6 +298,20 @@ impl Habit {
         self.paid = self.paid.saturating_add(payment.paid);
         self.money = self.money.saturating_add(payment.signed);
         self.n_orders = self.n_orders.saturating_add(payment.n_orders);
+    }
+}
+
+/// What a habit of time is called at a local moment; nothing for other habits.
+fn moment(habit: config::Habit, local: impl FnOnce() -> Local) -> Option<String> {
+    const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+    match habit {
+        config::Habit::Field(_) => None,
+        config::Habit::Month => {
+            let Local { year, month, .. } = local();
+            Some(format!("{year}-{month:02}"))
+        }
+        config::Habit::Weekday => Some(WEEKDAYS[(local().weekday - 1) as usize].to_owned()),
+        config::Habit::Hour => Some(format!("{:02}", local().hour)),
     }
 }
 

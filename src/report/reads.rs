@@ -122,10 +122,16 @@ impl Finder<'_> {
         match condition {
             Condition::Constant(_) => Needs::All(Vec::new()),
             Condition::Compare(id) => self.test(&self.plan.comparison(*id).test),
+            Condition::Not(part) if self.asks_for_an_attribute(part) => Needs::All(Vec::new()),
             Condition::Not(part) => self.condition(part),
             Condition::All(parts) => Needs::All(parts.iter().map(|part| self.condition(part)).collect()),
             Condition::Any(parts) => Needs::Any(parts.iter().map(|part| self.condition(part)).collect()),
         }
+    }
+
+    /// `has(…)`, whose opposite is true of everyone of whom nothing is known.
+    fn asks_for_an_attribute(&self, condition: &Condition) -> bool {
+        matches!(condition, Condition::Compare(id) if matches!(self.plan.comparison(*id).test, Test::Has(_)))
     }
 
     fn test(&self, test: &Test) -> Needs {
@@ -279,6 +285,7 @@ name = "yes"
             ("purchase.count() > 1", "purchase events"),
             ("has(profile.city) || profile.age > 60", "(profile.city | profile.age)"),
             ("!(profile.age > 60) && purchase.sum() > 9", "(profile.age + purchase events)"),
+            ("!has(profile.city) && purchase.sum() > 9", "purchase events"),
             (
                 r#"purchase.where(category == "a" || brand == "b").count() > 1"#,
                 "(purchase events + (category of purchase events | brand of purchase events))",

@@ -1,7 +1,7 @@
 //! The four classic tests of a segment: measurable, reachable, stable, large enough (after Kotler), each a number or
 //! several against the shop's bounds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::bought::Bought;
 use super::history::History;
@@ -52,6 +52,36 @@ impl<'h> Known<'h> {
         }
     }
 
+    /// Gathers what is not known and would have to be: where one of several alternatives is, none of them.
+    fn missing(&self, needs: &Needs, bounds: &Bounds, found: &mut BTreeSet<Read>) {
+        if self.suffices(needs, bounds) != Some(false) {
+            return;
+        }
+        match needs {
+            Needs::Read(read) => {
+                found.insert(*read);
+            }
+            Needs::All(parts) | Needs::Any(parts) => {
+                parts.iter().for_each(|part| self.missing(part, bounds, found));
+            }
+        }
+    }
+
+    /// A read that is not known, but need not be since an alternative is, is not asked for.
+    fn measurable(&self, needs: &Needs, bounds: &Bounds) -> Verdict {
+        let reads = needs.reads();
+        let mut missing = BTreeSet::new();
+        self.missing(needs, bounds, &mut missing);
+        let measure = |read: &Read| {
+            let measure = self.measure(*read, bounds);
+            let passes = measure.passes.filter(|passes| *passes || missing.contains(read));
+            Measure { passes, ..measure }
+        };
+        // Rules that read nothing need nothing.
+        let passes = self.suffices(needs, bounds).or(reads.is_empty().then_some(true));
+        Verdict { passes, measures: reads.iter().map(measure).collect() }
+    }
+
     /// Whether enough is known; `None` when nothing is needed, or there is nothing to know it of.
     fn suffices(&self, needs: &Needs, bounds: &Bounds) -> Option<bool> {
         let of =
@@ -67,13 +97,8 @@ impl<'h> Known<'h> {
 /// All four for one segment.
 pub fn judge(segment: &Segment, needs: &Needs, bought: &Bought, known: &Known<'_>, watch: &Watch) -> Tests {
     let bounds = &watch.settings.bounds;
-    let reads = needs.reads();
     Tests {
-        measurable: Verdict {
-            // Rules that read nothing need nothing.
-            passes: known.suffices(needs, bounds).or(reads.is_empty().then_some(true)),
-            measures: reads.iter().map(|read| known.measure(*read, bounds)).collect(),
-        },
+        measurable: known.measurable(needs, bounds),
         reachable: reachable(segment, bought, watch),
         stable: stable(segment, bounds),
         large_enough: large_enough(segment, bounds),

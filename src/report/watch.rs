@@ -7,6 +7,7 @@ use super::reads::{self, Field, Needs, Read};
 use crate::config::report::Settings;
 use crate::event::{AttributeId, Builtin, Decoder, Instant, KindId, TextField};
 use crate::rules::Plan;
+use crate::rules::calendar::Calendar;
 use crate::rules::plan::DimensionId;
 
 /// What is looked at while a history goes by. Every shard's journal shares one.
@@ -27,6 +28,8 @@ pub struct Watch {
     pub contact: Vec<AttributeId>,
     pub consent: Vec<AttributeId>,
     pub region: AttributeId,
+    /// Of the rules' time zone.
+    pub calendar: Calendar,
     /// Names that only the report reads; their ids follow the schema's.
     more_attributes: Vec<Box<str>>,
 }
@@ -58,7 +61,21 @@ impl Watch {
         let mut attributes: Vec<AttributeId> = plan.profile.iter().chain(&contact).chain(&consent).copied().collect();
         attributes.sort_unstable();
         attributes.dedup();
-        Watch { plan, settings, from, until, needs, fields, attributes, contact, consent, region, more_attributes }
+        let calendar = Calendar::new(&plan.zone);
+        Watch {
+            plan,
+            settings,
+            from,
+            until,
+            needs,
+            fields,
+            attributes,
+            contact,
+            consent,
+            region,
+            calendar,
+            more_attributes,
+        }
     }
 
     /// A decoder that keeps what the rules read and what the report does.
@@ -67,8 +84,10 @@ impl Watch {
         for kind in &mut schema.kinds {
             kind.texts[TextField::Country as usize] |= self.is_region_of_events();
             if matches!(kind.builtin, Builtin::Purchase | Builtin::Refund) {
-                self.settings.habits.iter().for_each(|field| kind.texts[*field as usize] = true);
-                kind.lines |= self.settings.habits.iter().any(|field| is_of_lines(*field));
+                for field in self.settings.habits.iter().filter_map(|habit| habit.field()) {
+                    kind.texts[field as usize] = true;
+                    kind.lines |= is_of_lines(field);
+                }
             }
             kind.attributes |= kind.builtin == Builtin::Profile;
         }

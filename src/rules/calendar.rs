@@ -15,6 +15,7 @@ pub struct Calendar {
 /// Fields of a local moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Local {
+    pub year: i16,
     /// 1 to 12.
     pub month: i8,
     /// 1 to 31.
@@ -78,6 +79,7 @@ impl Calendar {
         let days = ms.div_euclid(Span::DAY.0);
         let date = date_of(days);
         Local {
+            year: date.year(),
             month: date.month(),
             day: date.day(),
             weekday: date.weekday().to_monday_one_offset(),
@@ -183,6 +185,6 @@ mod tests {
     #[test]
     fn local_fields() {
         let local = berlin().local(at("2026-11-22T23:30:00Z"));
-        assert_eq!(local, Local { month: 11, day: 23, weekday: 1, hour: 0 });
+        assert_eq!(local, Local { year: 2026, month: 11, day: 23, weekday: 1, hour: 0 });
     }
 }

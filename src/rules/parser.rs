@@ -71,7 +71,26 @@ impl<'a> Parser<'a> {
             Token::Name(name) => format!("`{name}` where no name can stand"),
             other => format!("`{}` where it cannot stand", spelling(other)),
         };
-        Fault::new(Code::Unexpected, *extent, title).label(format!("expected {expected}"))
+        let fault = Fault::new(Code::Unexpected, *extent, title).label(format!("expected {expected}"));
+        match self.slip() {
+            Some(help) => fault.help(help),
+            None => fault,
+        }
+    }
+
+    /// What somebody may have meant who is used to writing it otherwise.
+    fn slip(&self) -> Option<&'static str> {
+        let token = |at: usize| self.tokens.get(at).map(|(token, _)| token);
+        let before = self.at.checked_sub(1).and_then(token);
+        match (before, self.peek(), token(self.at + 1)) {
+            (_, Token::Name("and" | "AND"), _) => Some("write `&&` for and"),
+            (_, Token::Name("or" | "OR"), _) => Some("write `||` for or"),
+            (Some(Token::Name("not" | "NOT")), Token::Name(_), _) => Some("write `!` for not"),
+            (Some(Token::Number(_)), Token::Comma, Some(Token::Number(_))) => {
+                Some("write numbers without a comma, and with a point where there are decimals: `1500`, `19.90`")
+            }
+            _ => None,
+        }
     }
 
     fn expect(&mut self, token: &Token<'_>, opened: Extent, what: &str) -> Result<Extent, Fault> {
@@ -80,6 +99,9 @@ impl<'a> Parser<'a> {
             return Ok(extent);
         }
         let fault = self.unexpected(&format!("`{}`", spelling(token))).related(opened, format!("{what} opens here"));
+        if fault.help.is_some() {
+            return Err(fault);
+        }
         Err(fault.help(format!("close it with `{}`", spelling(token))))
     }
 
@@ -339,6 +361,23 @@ mod tests {
         check("30d", expect!["E0303 0..3 `30d` is not a number of the rules: "]);
         check("in [1]", expect!["E0301 0..2 `in` where no name can stand: expected a value before `in`"]);
         check("\"a", expect!["E0302 0..2 a string that does not end: starts here"]);
+    }
+
+    #[test]
+    fn what_is_written_otherwise_elsewhere_is_helped_with() {
+        for (text, expected) in [
+            ("a > 1 and b", "write `&&` for and"),
+            ("(a > 1 OR b)", "write `||` for or"),
+            ("not a", "write `!` for not"),
+            (
+                "(a >= 1,500)",
+                "write numbers without a comma, and with a point where there are decimals: `1500`, `19.90`",
+            ),
+            ("(a >= 1 2)", "close it with `)`"),
+        ] {
+            let fault = parse(text).expect_err("it cannot be read");
+            assert_eq!(fault.help.as_deref(), Some(expected), "{text}");
+        }
     }
 
     #[test]

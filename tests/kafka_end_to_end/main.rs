@@ -12,3 +12,4 @@ mod snapshots;
 mod subscribers;
 mod topics;
 mod torture;
+mod verify;

@@ -5,35 +5,10 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use serde_json::value::RawValue;
 
-use super::decimal::Decimal;
-use super::rules::Rules;
-use super::value::Scalar;
+use dormouse::plain::{Decimal, Event, Line, Scalar};
 
-/// Amounts and other decimals in 1/10 000.
-#[derive(Debug)]
-pub struct Event {
-    pub kind: String,
-    pub customer: String,
-    pub id: Option<String>,
-    pub time: i64,
-    /// The kind's amount, without a filter; a refund's as its magnitude.
-    pub amount: Option<i128>,
-    pub lines: Vec<Line>,
-    /// `product category brand query channel country device coupon`, as far as the kind has them; `query` in lower case.
-    pub texts: BTreeMap<&'static str, String>,
-    pub rating: Option<i128>,
-    pub discount: Option<i128>,
-    /// An attribute that is removed stands as `None`.
-    pub attributes: BTreeMap<String, Option<Scalar>>,
-}
-
-#[derive(Debug)]
-pub struct Line {
-    pub texts: BTreeMap<&'static str, String>,
-    pub quantity: i128,
-    pub discount: Option<i128>,
-    pub amount: Option<i128>,
-}
+use super::decimal::decimal as parse;
+use super::rules::Reading;
 
 /// JSON whose numbers stay text.
 enum Json {
@@ -71,7 +46,7 @@ impl Json {
     fn scalar(&self) -> Option<Scalar> {
         match self {
             Json::Text(text) => Some(Scalar::Text(text.clone())),
-            Json::Number(text) => Decimal::parse(text).map(|number| Scalar::Number(number.rounded())),
+            Json::Number(text) => parse(text).map(|number| Scalar::Number(number.rounded())),
             Json::Truth(truth) => Some(Scalar::Truth(*truth)),
             _ => None,
         }
@@ -85,7 +60,8 @@ type Reason = &'static str;
 const AMOUNT_MAX: i128 = 10_000_000_000 * 10_000;
 const TIME_END: i64 = 4_102_444_800_000;
 
-pub fn read(text: &str, rules: &Rules) -> Result<Event, Reason> {
+/// The customer, and what they did.
+pub fn read(text: &str, rules: &Reading) -> Result<(String, Event), Reason> {
     let Ok(Json::Object(fields)) = Json::read(text) else { return Err("undecodable") };
     let customer = customer(&fields)?;
     let time = time(&fields)?;
@@ -93,13 +69,13 @@ pub fn read(text: &str, rules: &Rules) -> Result<Event, Reason> {
     if id.as_ref().is_some_and(|id| id.len() > 128) {
         return Err("id_too_long");
     }
-    let kind = text_of(&fields, "kind")?.filter(|kind| rules.kinds.contains_key(kind)).ok_or("unknown_kind")?;
+    let kind = text_of(&fields, "kind")?.filter(|kind| rules.amounts.contains_key(kind)).ok_or("unknown_kind")?;
     let rate = rate(&fields, time, rules)?;
     let lines = if has_lines(&kind) { lines(&fields, rate)? } else { Vec::new() };
     let rating = decimal(&fields, "rating")?.map(Decimal::rounded);
     let amount = amount(&fields, &kind, rules, &lines, rate)?;
-    Ok(Event {
-        customer,
+    let event = Event {
+        kind: rules.rules.kinds.iter().position(|known| known.name == kind).expect("it has an amount"),
         id,
         time,
         amount,
@@ -108,8 +84,8 @@ pub fn read(text: &str, rules: &Rules) -> Result<Event, Reason> {
         rating: rating.filter(|_| kind == "feedback" || is_custom(&kind)),
         discount: decimal(&fields, "discount")?.map(Decimal::rounded),
         attributes: attributes(&fields)?,
-        kind,
-    })
+    };
+    Ok((customer, event))
 }
 
 fn is_custom(kind: &str) -> bool {
@@ -158,7 +134,7 @@ fn text_of(fields: &Fields, name: &str) -> Result<Option<String>, Reason> {
 fn decimal(fields: &Fields, name: &str) -> Result<Option<Decimal>, Reason> {
     match fields.get(name) {
         None | Some(Json::Null) => Ok(None),
-        Some(Json::Text(text) | Json::Number(text)) => Decimal::parse(text).map(Some).ok_or("undecodable"),
+        Some(Json::Text(text) | Json::Number(text)) => parse(text).map(Some).ok_or("undecodable"),
         Some(_) => Err("undecodable"),
     }
 }
@@ -190,7 +166,7 @@ fn time(fields: &Fields) -> Result<i64, Reason> {
 }
 
 /// What one unit of the event's currency is in the base currency; nothing when it is the base currency.
-fn rate(fields: &Fields, time: i64, rules: &Rules) -> Result<Option<Decimal>, Reason> {
+fn rate(fields: &Fields, time: i64, rules: &Reading) -> Result<Option<Decimal>, Reason> {
     let Some(currency) = text_of(fields, "currency")?.filter(|currency| *currency != rules.currency) else {
         return Ok(None);
     };
@@ -242,11 +218,11 @@ fn line(json: &Json, rate: Option<Decimal>) -> Result<Line, Reason> {
 fn amount(
     fields: &Fields,
     kind: &str,
-    rules: &Rules,
+    rules: &Reading,
     lines: &[Line],
     rate: Option<Decimal>,
 ) -> Result<Option<i128>, Reason> {
-    let configured = rules.kinds[kind].amount.as_deref();
+    let configured = rules.amounts[kind].as_deref();
     let named = match kind {
         "browse" | "search" | "profile" if configured.is_none() => return Ok(None),
         "feedback" => configured.unwrap_or("rating"),

@@ -1,52 +1,25 @@
-//! The text of a condition as a tree. Knows no feature and checks no type: only the grammar of SPEC 5.
+//! The text of a condition as a tree, read by a parser of its own. Knows no feature and checks no type: only the grammar of SPEC 5.
 
-use super::decimal::Decimal;
+use dormouse::event::Amount;
+use dormouse::rules::ast::{Expr, Node, Word};
+use dormouse::rules::place::Extent;
+use dormouse::rules::plan::Relation;
+
+use super::decimal::decimal;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operator {
+enum Operator {
     Or,
     And,
-    Equal,
-    NotEqual,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
+    Compare(Relation),
     In,
     Plus,
     Minus,
     Times,
 }
 
-impl Operator {
-    /// `a < b` is `b > a`.
-    pub fn mirrored(self) -> Operator {
-        match self {
-            Operator::Less => Operator::Greater,
-            Operator::LessOrEqual => Operator::GreaterOrEqual,
-            Operator::Greater => Operator::Less,
-            Operator::GreaterOrEqual => Operator::LessOrEqual,
-            other => other,
-        }
-    }
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum Tree {
-    Number(Decimal),
-    Text(String),
-    Truth(bool),
-    List(Vec<Tree>),
-    Name(String),
-    Member(Box<Tree>, String),
-    Call(Option<Box<Tree>>, String, Vec<Tree>),
-    Not(Box<Tree>),
-    Negate(Box<Tree>),
-    Binary(Operator, Box<Tree>, Box<Tree>),
-}
-
 /// Panics on text that is no condition: the rules of a test are right.
-pub fn parse(text: &str) -> Tree {
+pub fn parse(text: &str) -> Expr {
     let mut parser = Parser { tokens: tokens(text), at: 0, text };
     let tree = parser.binary(0);
     assert!(parser.at == parser.tokens.len(), "something follows the condition {text}");
@@ -55,7 +28,7 @@ pub fn parse(text: &str) -> Tree {
 
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
-    Number(Decimal),
+    Number(Amount),
     Text(String),
     Name(String),
     Sign(&'static str),
@@ -70,7 +43,7 @@ fn tokens(text: &str) -> Vec<Token> {
     while let Some(first) = rest.chars().next() {
         let (token, after) = if first.is_ascii_digit() {
             let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-            (Token::Number(Decimal::parse(&rest[..end]).expect("a number")), &rest[end..])
+            (Token::Number(number(&rest[..end])), &rest[end..])
         } else if first.is_ascii_alphabetic() || first == '_' {
             let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
             (Token::Name(rest[..end].to_owned()), &rest[end..])
@@ -115,12 +88,12 @@ const LEVELS: [&[(&str, Operator)]; 5] = [
     &[("||", Operator::Or)],
     &[("&&", Operator::And)],
     &[
-        ("==", Operator::Equal),
-        ("!=", Operator::NotEqual),
-        ("<=", Operator::LessOrEqual),
-        (">=", Operator::GreaterOrEqual),
-        ("<", Operator::Less),
-        (">", Operator::Greater),
+        ("==", Operator::Compare(Relation::Equal)),
+        ("!=", Operator::Compare(Relation::NotEqual)),
+        ("<=", Operator::Compare(Relation::LessOrEqual)),
+        (">=", Operator::Compare(Relation::GreaterOrEqual)),
+        ("<", Operator::Compare(Relation::Less)),
+        (">", Operator::Compare(Relation::Greater)),
         ("in", Operator::In),
     ],
     &[("+", Operator::Plus), ("-", Operator::Minus)],
@@ -146,68 +119,71 @@ impl Parser<'_> {
         assert!(self.take(sign), "{sign} is missing in {} before token {}", self.text, self.at);
     }
 
-    fn name(&mut self) -> String {
+    fn name(&mut self) -> Word {
         let Some(Token::Name(name)) = self.tokens.get(self.at) else { panic!("a name is missing in {}", self.text) };
         self.at += 1;
-        name.clone()
+        word(name)
     }
 
-    fn binary(&mut self, level: usize) -> Tree {
+    fn binary(&mut self, level: usize) -> Expr {
         let Some(operators) = LEVELS.get(level) else { return self.unary() };
         let mut left = self.binary(level + 1);
         while let Some((sign, operator)) = operators.iter().find(|(sign, _)| self.is_next(sign)) {
             self.need(sign);
             let right = self.binary(level + 1);
-            left = Tree::Binary(*operator, Box::new(left), Box::new(right));
+            left = joined(*operator, left, right);
         }
         left
     }
 
-    fn unary(&mut self) -> Tree {
+    fn unary(&mut self) -> Expr {
         if self.take("!") {
-            Tree::Not(Box::new(self.unary()))
+            expr(Node::Not(Box::new(self.unary())))
         } else if self.take("-") {
-            Tree::Negate(Box::new(self.unary()))
+            expr(Node::Negate(Box::new(self.unary())))
         } else {
             self.member()
         }
     }
 
-    fn member(&mut self) -> Tree {
+    fn member(&mut self) -> Expr {
         let mut tree = self.primary();
         while self.take(".") {
             let name = self.name();
-            tree = if self.take("(") {
-                Tree::Call(Some(Box::new(tree)), name, self.list(")"))
+            let of = Box::new(tree);
+            tree = expr(if self.take("(") {
+                Node::Call { of: Some(of), name, arguments: self.list(")") }
             } else {
-                Tree::Member(Box::new(tree), name)
-            };
+                Node::Member { of, name }
+            });
         }
         tree
     }
 
-    fn primary(&mut self) -> Tree {
+    fn primary(&mut self) -> Expr {
         if self.take("(") {
             let tree = self.binary(0);
             self.need(")");
             return tree;
         }
         if self.take("[") {
-            return Tree::List(self.list("]"));
+            return expr(Node::List(self.list("]")));
         }
         let token = self.tokens.get(self.at).unwrap_or_else(|| panic!("{} ends early", self.text)).clone();
         self.at += 1;
-        match token {
-            Token::Number(value) => Tree::Number(value),
-            Token::Text(value) => Tree::Text(value),
-            Token::Name(name) if name == "true" || name == "false" => Tree::Truth(name == "true"),
-            Token::Name(name) if self.take("(") => Tree::Call(None, name, self.list(")")),
-            Token::Name(name) => Tree::Name(name),
+        expr(match token {
+            Token::Number(value) => Node::Number(value),
+            Token::Text(value) => Node::Text(value.into()),
+            Token::Name(name) if name == "true" || name == "false" => Node::Flag(name == "true"),
+            Token::Name(name) if self.take("(") => {
+                Node::Call { of: None, name: word(&name), arguments: self.list(")") }
+            }
+            Token::Name(name) => Node::Name(name.into()),
             Token::Sign(sign) => panic!("{sign} is unexpected in {}", self.text),
-        }
+        })
     }
 
-    fn list(&mut self, end: &str) -> Vec<Tree> {
+    fn list(&mut self, end: &str) -> Vec<Expr> {
         let mut elements = Vec::new();
         while !self.take(end) {
             elements.push(self.binary(0));
@@ -218,4 +194,30 @@ impl Parser<'_> {
         }
         elements
     }
+}
+
+/// Where it stands does not matter here.
+fn expr(node: Node) -> Expr {
+    Expr { extent: Extent::new(0, 0), node }
+}
+
+fn word(text: &str) -> Word {
+    Word { extent: Extent::new(0, 0), text: text.into() }
+}
+
+fn number(text: &str) -> Amount {
+    let number = decimal(text).expect("a number").rounded();
+    Amount(i64::try_from(number).expect("a number of a test fits"))
+}
+
+fn joined(operator: Operator, left: Expr, right: Expr) -> Expr {
+    expr(match operator {
+        Operator::Or => Node::Any(vec![left, right]),
+        Operator::And => Node::All(vec![left, right]),
+        Operator::Compare(relation) => Node::Compare { left: Box::new(left), relation, right: Box::new(right) },
+        Operator::In => Node::In { left: Box::new(left), right: Box::new(right) },
+        Operator::Plus => Node::Sum(vec![(false, left), (false, right)]),
+        Operator::Minus => Node::Sum(vec![(false, left), (true, right)]),
+        Operator::Times => Node::Product(vec![left, right]),
+    })
 }

@@ -1,44 +1,21 @@
 //! The oracle: a second engine, written from the specification alone, as plainly as it goes, to judge the first one by.
 //!
-//! Shares no code with the crate. Has no due, no until, no incremental state: a customer is the list of its events, and
-//! every instant at which something could turn is judged from scratch. Takes right rules only; knows no warnings.
+//! What it judges with is the plain evaluator, `dormouse::plain`, which `dormouse verify` uses too and which shares nothing
+//! with the engine. Here it is given rules and events by readers of its own, so that nothing of the crate's parsers,
+//! checks and decoders takes part either. Takes right rules only; knows no warnings.
 
-mod customer;
 mod decimal;
 mod event;
-mod facts;
-mod filter;
 pub mod interests;
 mod language;
-mod moment;
 mod rules;
-mod value;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
-use customer::Customer;
-use event::Event;
+pub use dormouse::plain::Cause;
+use dormouse::plain::{Customer, Event};
 use interests::Interests;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Cause {
-    Event,
-    LateEvent,
-    Elapsed,
-}
-
-impl Cause {
-    /// By its name outside.
-    pub fn named(name: &str) -> Option<Cause> {
-        match name {
-            "event" => Some(Cause::Event),
-            "late_event" => Some(Cause::LateEvent),
-            "elapsed" => Some(Cause::Elapsed),
-            _ => None,
-        }
-    }
-}
 
 /// One move; none is `None`, the instant in ms.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,7 +34,7 @@ impl fmt::Display for Change {
         let name = |segment: &'_ Option<String>| segment.clone().unwrap_or_else(|| "none".to_owned());
         let (from, into) = (name(&self.from), name(&self.to));
         write!(to, "{} {:>3} {} ", self.customer_id, self.sequence, self.dimension)?;
-        write!(to, "{from} -> {into} at {} {:?}", self.effective_at, self.cause)
+        write!(to, "{from} -> {into} at {} {}", self.effective_at, self.cause)
     }
 }
 
@@ -88,14 +65,14 @@ pub struct Replayed {
 
 /// SPEC 3's replay of files, each a topic of JSON lines; `until` and `grace` in ms.
 pub fn replay(rules_toml: &str, files: &[&str], until: Option<i64>, grace: i64) -> Replayed {
-    let rules = rules::load(rules_toml);
+    let reading = rules::load(rules_toml);
     let mut replayed = Replayed::default();
-    let mut topics: Vec<VecDeque<Event>> = Vec::new();
+    let mut topics: Vec<VecDeque<(String, Event)>> = Vec::new();
     for (file, text) in files.iter().enumerate() {
         let mut events = VecDeque::new();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            match event::read(line, &rules) {
-                Ok(event) if until.is_some_and(|until| event.time > until) => {}
+            match event::read(line, &reading) {
+                Ok((_, event)) if until.is_some_and(|until| event.time > until) => {}
                 Ok(event) => events.push_back(event),
                 Err(reason) => replayed.rejects.push(Reject { file, line: number + 1, reason }),
             }
@@ -104,26 +81,31 @@ pub fn replay(rules_toml: &str, files: &[&str], until: Option<i64>, grace: i64) 
     }
     let mut customers: BTreeMap<String, Customer<'_>> = BTreeMap::new();
     let (mut latest, mut clock) = (None, i64::MIN);
-    while let Some(event) = next(&mut topics) {
+    while let Some((customer, event)) = next(&mut topics) {
         latest = latest.max(Some(event.time));
         let moved = clock.max(event.time - grace);
-        let new = || Customer::new(&event.customer, &rules);
-        customers.entry(event.customer.clone()).or_insert_with(new).take(event, clock);
+        customers.entry(customer).or_insert_with(|| Customer::new(&reading.rules)).take(&event, clock);
         clock = moved;
     }
-    for customer in customers.values_mut() {
+    for (customer_id, mut customer) in customers {
         customer.pass_time(until.or(latest).unwrap_or(clock));
-    }
-    for customer in customers.into_values() {
-        replayed.changes.extend(customer.changes);
         replayed.interests.extend(customer.interests);
+        replayed.changes.extend(customer.changes.into_iter().map(|change| Change {
+            customer_id: customer_id.clone(),
+            sequence: change.sequence,
+            dimension: change.dimension,
+            from: change.from,
+            to: change.to,
+            effective_at: change.effective_at,
+            cause: change.cause,
+        }));
     }
     replayed
 }
 
 /// The earliest head, of equal ones that of the first topic.
-fn next(topics: &mut [VecDeque<Event>]) -> Option<Event> {
-    let heads = topics.iter().enumerate().filter_map(|(number, topic)| Some((topic.front()?.time, number)));
+fn next(topics: &mut [VecDeque<(String, Event)>]) -> Option<(String, Event)> {
+    let heads = topics.iter().enumerate().filter_map(|(number, topic)| Some((topic.front()?.1.time, number)));
     let (_, number) = heads.min()?;
     topics[number].pop_front()
 }

@@ -21,11 +21,12 @@ pub struct Bar {
 
 /// Shows a bar for what is read of the files, counted in `n_bytes_read`; nothing when nobody looks at standard error, or
 /// when it should be quiet.
-pub fn start(files: &[PathBuf], n_bytes_read: &Arc<AtomicU64>, is_quiet: bool) -> Option<Bar> {
-    if is_quiet || !terminal::is_stderr() {
-        return None;
-    }
-    let sizes = files.iter().map(|file| fs::metadata(file).ok().filter(fs::Metadata::is_file));
+pub fn start<'a>(
+    files: impl IntoIterator<Item = &'a PathBuf>,
+    n_bytes_read: &Arc<AtomicU64>,
+    is_quiet: bool,
+) -> Option<Bar> {
+    let sizes = files.into_iter().map(|file| fs::metadata(file).ok().filter(fs::Metadata::is_file));
     let total: Option<u64> = sizes.map(|size| size.map(|size| size.len())).sum();
     let bar = match total {
         Some(total) => {
@@ -33,11 +34,27 @@ pub fn start(files: &[PathBuf], n_bytes_read: &Arc<AtomicU64>, is_quiet: bool) -
         }
         None => ProgressBar::new_spinner().with_style(style("{spinner} {bytes} read  {bytes_per_sec}")),
     };
+    follow(bar, n_bytes_read.clone(), None, is_quiet)
+}
+
+/// Follows records; how many there are is known once it is not 0.
+pub fn records(n_read: &Arc<AtomicU64>, n_to_read: &Arc<AtomicU64>, is_quiet: bool) -> Option<Bar> {
+    let bar = ProgressBar::new(0).with_style(style("{bar:40} {percent:>3} %  {per_sec}  {eta} left"));
+    follow(bar, n_read.clone(), Some(n_to_read.clone()), is_quiet)
+}
+
+fn follow(bar: ProgressBar, position: Arc<AtomicU64>, total: Option<Arc<AtomicU64>>, is_quiet: bool) -> Option<Bar> {
+    if is_quiet || !terminal::is_stderr() {
+        return None;
+    }
     let is_done = Arc::new(AtomicBool::new(false));
-    let (n_bytes_read, should_end) = (n_bytes_read.clone(), is_done.clone());
+    let should_end = is_done.clone();
     let draw = move || {
         while !should_end.load(Ordering::Acquire) {
-            bar.set_position(n_bytes_read.load(Ordering::Relaxed));
+            if let Some(total) = &total {
+                bar.set_length(total.load(Ordering::Relaxed));
+            }
+            bar.set_position(position.load(Ordering::Relaxed));
             thread::park_timeout(REDRAW);
         }
         bar.finish_and_clear();

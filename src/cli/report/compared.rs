@@ -23,7 +23,8 @@ fn write_difference(difference: &Difference, paint: Paint, text: &mut String) ->
     writeln!(text, "\n{}", paint.tone(Tone::Name, format!("{}, compared", difference.dimension)))?;
     let (differ, ever) = (count(difference.differ), count(difference.ever_differed));
     match difference.first {
-        None => writeln!(text, "  no customer's standing ever differed")?,
+        // The sizes are those of the report.
+        None => return writeln!(text, "  no customer's standing ever differed"),
         Some(first) => {
             writeln!(
                 text,

@@ -139,8 +139,9 @@ pub fn habits(report: &Report, dimension: &Dimension, html: &mut String) -> fmt:
             columns.iter().map(of).collect()
         };
         let rows = dimension.segments.iter().map(|segment| (shown(segment).to_owned(), cells(segment))).collect();
+        let what = if matches!(field, "month" | "weekday" | "hour") { "then" } else { "it" };
         let caption = format!(
-            "By {field}: the share of the segment’s customers who bought it, and their money in {}",
+            "By {field}: the share of the segment’s customers who bought {what}, and their money in {}",
             report.currency
         );
         Heat { caption, corner: "segment", columns, rows }.write(html)?;

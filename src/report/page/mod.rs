@@ -158,7 +158,7 @@ fn shown(segment: &Segment) -> &str {
 
 /// The colour of a segment's ribbons and bands, from 0; none stands last and is grey.
 fn colour(dimension: &Dimension, index: usize) -> String {
-    const N_COLOURS: usize = 10;
+    const N_COLOURS: usize = 12;
     if index + 1 == dimension.segments.len() {
         "var(--none)".to_owned()
     } else {

@@ -6,7 +6,8 @@ pub const STYLE: &str = r#"
   --paper: #fbfbf9; --card: #ffffff; --ink: #1c1c1a; --quiet: #595954; --line: #d9d8d2;
   --accent: #2f6690; --accent-soft: #c9dcea; --good: #1d6b35; --bad: #a12a1d;
   --c0: #4477aa; --c1: #cc6677; --c2: #228833; --c3: #b58900; --c4: #3aa6c9; --c5: #aa3377;
-  --c6: #117a65; --c7: #a0522d; --c8: #6a51a3; --c9: #77885a; --none: #8a8a83;
+  --c6: #117a65; --c7: #a0522d; --c8: #6a51a3; --c9: #77885a; --c10: #2d3a66;
+  --c11: #d9813f; --none: #8a8a83;
   --heat: 47, 102, 144;
 }
 @media (prefers-color-scheme: dark) {
@@ -14,7 +15,8 @@ pub const STYLE: &str = r#"
     --paper: #151614; --card: #1e1f1d; --ink: #ececea; --quiet: #a9a9a1; --line: #3a3b37;
     --accent: #7fb4dc; --accent-soft: #2c4759; --good: #7ccf8f; --bad: #f0978a;
     --c0: #77aadd; --c1: #ee8899; --c2: #66bb77; --c3: #d9b84a; --c4: #77d0ea; --c5: #dd77b5;
-    --c6: #55bba5; --c7: #d8956b; --c8: #a994dd; --c9: #aabb88; --none: #8f8f88;
+    --c6: #55bba5; --c7: #d8956b; --c8: #a994dd; --c9: #aabb88; --c10: #d3d0ef;
+    --c11: #ffcfa3; --none: #8f8f88;
     --heat: 127, 180, 220;
   }
 }

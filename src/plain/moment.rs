@@ -6,12 +6,12 @@ use jiff::civil::{Date, date};
 
 use super::decimal::Decimal;
 use super::facts::{Facts, zoned};
-use super::language::Operator;
 use super::rules::{Rule, Rules, Score};
 use super::value::{Scalar, Value, compare};
+use crate::rules::plan::Relation;
 
 /// A customer's place in one dimension. Segments by number, none as `None`.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Standing {
     pub current: Option<usize>,
     /// Nothing as long as it never changed.
@@ -28,23 +28,25 @@ pub struct Moment<'a> {
     pub turns: Option<RefCell<Vec<i64>>>,
 }
 
-impl Moment<'_> {
-    pub fn holds(&self, rule: &Rule) -> bool {
+impl<'a> Moment<'a> {
+    pub fn holds(&self, rule: &'a Rule) -> bool {
         self.value(rule).holds()
     }
 
-    pub fn value(&self, rule: &Rule) -> Value {
+    fn value(&self, rule: &'a Rule) -> Value<'a> {
         match rule {
-            Rule::Known(value) => value.clone(),
+            Rule::Number(number) => Value::number(*number),
+            Rule::Literal(Scalar::Text(text)) => Value::Text(text),
+            Rule::Literal(Scalar::Truth(truth)) => Value::Truth(*truth),
+            Rule::Literal(Scalar::Number(number)) => Value::number(Decimal::ten_thousandths(*number)),
             Rule::Feature { series, measure, window } => self.facts.feature(*series, *measure, *window, self.at),
             Rule::CustomerAge => Value::since(self.facts.first(), self.at),
-            Rule::Profile(name) => self.facts.attribute(name).cloned().map_or(Value::Absent, Value::Attribute),
+            Rule::Profile(name) => self.facts.attribute(name).map_or(Value::Absent, Value::Attribute),
             Rule::HasProfile(name) => Value::Truth(self.facts.attribute(name).is_some()),
             Rule::DaysUntil(name) => self.days_until(name),
             Rule::Segment(dimension) => {
                 let current = self.standings[*dimension].current;
-                let name = current.map(|number| self.rules.dimensions[*dimension].segments[number].name.clone());
-                Value::Text(name.unwrap_or_default())
+                Value::Text(current.map_or("", |number| &self.rules.dimensions[*dimension].segments[number].name))
             }
             Rule::SegmentAge(dimension) => {
                 let since = self.standings[*dimension].since.unwrap_or_else(|| self.facts.first());
@@ -55,57 +57,62 @@ impl Moment<'_> {
             Rule::Negated(inner) => self.value(inner).negated(),
             Rule::In(left, elements) => {
                 let left = self.value(left);
-                let equal = |element| self.compared(Operator::Equal, &left, &self.value(element));
-                Value::Truth(elements.iter().filter(|element| equal(element)).count() > 0)
+                let equal = |element| self.compared(left, Relation::Equal, self.value(element));
+                Value::Truth(self.joined(elements.iter().map(equal), true))
             }
-            Rule::Binary(operator, left, right) => self.binary(*operator, left, right),
+            Rule::Compare(left, relation, right) => {
+                Value::Truth(self.compared(self.value(left), *relation, self.value(right)))
+            }
+            Rule::All(parts) => Value::Truth(self.joined(parts.iter().map(|part| self.holds(part)), false)),
+            Rule::Any(parts) => Value::Truth(self.joined(parts.iter().map(|part| self.holds(part)), true)),
+            Rule::Sum(terms) => terms.iter().fold(Value::number(Decimal::ZERO), |sum, (minus, term)| {
+                let term = self.value(term);
+                sum.plus(if *minus { term.negated() } else { term })
+            }),
+            Rule::Product(parts) => {
+                let one = Value::number(Decimal::integer(1));
+                parts.iter().fold(one, |product, part| product.times(self.value(part)))
+            }
         }
     }
 
-    fn binary(&self, operator: Operator, left: &Rule, right: &Rule) -> Value {
-        match operator {
-            Operator::And | Operator::Or => {
-                let first = self.holds(left);
-                if self.turns.is_none() && first == (operator == Operator::Or) {
-                    return Value::Truth(first);
-                }
-                let second = self.holds(right);
-                Value::Truth(if operator == Operator::Or { first || second } else { first && second })
-            }
-            Operator::Plus | Operator::Minus | Operator::Times => {
-                Value::arithmetic(operator, self.value(left), self.value(right))
-            }
-            _ => Value::Truth(self.compared(operator, &self.value(left), &self.value(right))),
-        }
+    /// Whether one is `ends`, else the contrary. With turns to note, all are looked at.
+    fn joined(&self, mut parts: impl Iterator<Item = bool>, ends: bool) -> bool {
+        let found = if self.turns.is_some() {
+            parts.filter(|truth| *truth == ends).count() > 0
+        } else {
+            parts.any(|truth| truth == ends)
+        };
+        found == ends
     }
 
-    fn compared(&self, operator: Operator, left: &Value, right: &Value) -> bool {
-        let (truth, meet) = compare(operator, left, right);
+    fn compared(&self, left: Value<'_>, relation: Relation, right: Value<'_>) -> bool {
+        let (truth, meet) = compare(relation, left, right);
         if let (Some(turns), Some(Ok(meet))) = (&self.turns, meet.map(i64::try_from)) {
             turns.borrow_mut().extend([self.at.saturating_add(meet), self.at.saturating_add(meet).saturating_add(1)]);
         }
         truth
     }
 
-    fn score(&self, score: &Score) -> Value {
+    fn score(&self, score: &'a Score) -> Value<'a> {
         let value = self.value(&score.of);
         if matches!(value, Value::Absent)
             || matches!(&value, Value::Attribute(scalar) if !matches!(scalar, Scalar::Number(_)))
         {
             return Value::count(0);
         }
-        let reached = |cut: &&Decimal| self.compared(Operator::GreaterOrEqual, &value, &Value::number(**cut));
+        let reached = |cut: &&Decimal| self.compared(value, Relation::GreaterOrEqual, Value::number(**cut));
         let reached = score.cuts.iter().filter(reached).count();
         Value::count(1 + if score.falling { score.cuts.len() - reached } else { reached })
     }
 
-    fn days_until(&self, name: &str) -> Value {
+    fn days_until(&self, name: &str) -> Value<'a> {
         let Some(Scalar::Text(text)) = self.facts.attribute(name) else { return Value::Absent };
         let Some((month, day)) = month_and_day(text) else { return Value::Absent };
         let today = zoned(self.at, self.rules).date();
         let this_year = date(today.year(), month, day);
         let next: Date = if this_year >= today { this_year } else { date(today.year() + 1, month, day) };
-        let days = today.until((jiff::Unit::Day, next)).expect("dates in range").get_days();
+        let days = today.until((jiff::Unit::Day, next)).expect("dates a year apart").get_days();
         Value::number(Decimal::integer(i64::from(days)))
     }
 }

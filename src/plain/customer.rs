@@ -2,7 +2,8 @@
 //!
 //! There is no due: every instant that could matter is judged, one after the other.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::fmt;
 
 use jiff::{Timestamp, ToSpan};
 
@@ -10,11 +11,65 @@ use super::event::Event;
 use super::facts::{Facts, zoned};
 use super::interests::Interests;
 use super::moment::{Moment, Standing};
-use super::rules::{Dimension, Rule, Rules, Segment};
-use super::{Cause, Change};
+use super::rules::{Dimension, Rules, Segment};
+use crate::event::Builtin;
 
+/// What made a customer change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    Event,
+    LateEvent,
+    Elapsed,
+    Rules,
+}
+
+impl Cause {
+    /// Its name outside.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cause::Event => "event",
+            Cause::LateEvent => "late_event",
+            Cause::Elapsed => "elapsed",
+            Cause::Rules => "rules",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Cause> {
+        [Cause::Event, Cause::LateEvent, Cause::Elapsed, Cause::Rules].into_iter().find(|cause| cause.name() == name)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One move. None is `None`, times in ms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub sequence: u64,
+    pub dimension: String,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    pub from_since: Option<i64>,
+    pub effective_at: i64,
+    pub cause: Cause,
+    /// The event that caused it, by its number among those that the customer was given, from 0.
+    pub event: Option<usize>,
+}
+
+/// See [`Customer::memory`].
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Memory {
+    folded: Vec<usize>,
+    remembered: Vec<(usize, String, i64)>,
+    /// By time, equal ones in the order of reading: only with these does that order show.
+    profiles: Vec<usize>,
+}
+
+#[derive(Debug, Clone)]
 pub struct Customer<'a> {
-    id: String,
     rules: &'a Rules,
     facts: Facts,
     standings: Vec<Standing>,
@@ -23,57 +78,97 @@ pub struct Customer<'a> {
     /// Everything up to here has been judged.
     looked: i64,
     /// Kind, id and time of the events that a duplicate is told by.
-    remembered: Vec<(String, String, i64)>,
+    remembered: Vec<(usize, String, i64)>,
+    n_given: usize,
+    /// Number, kind and time of those that were folded.
+    folded: Vec<(usize, usize, i64)>,
+    work: Cell<u64>,
     pub changes: Vec<Change>,
     /// What each of the changes offers, where the rules ask for it.
     pub interests: Vec<Interests>,
 }
 
 impl<'a> Customer<'a> {
-    pub fn new(id: &str, rules: &'a Rules) -> Customer<'a> {
+    pub fn new(rules: &'a Rules) -> Customer<'a> {
         let standing =
             |dimension: &Dimension| Standing { current: None, since: None, left: vec![None; dimension.segments.len()] };
         Customer {
-            id: id.to_owned(),
             rules,
             facts: Facts::new(rules),
             standings: rules.dimensions.iter().map(standing).collect(),
             latest: i64::MIN,
             looked: i64::MIN,
             remembered: Vec::new(),
+            n_given: 0,
+            folded: Vec::new(),
+            work: Cell::new(0),
             changes: Vec::new(),
             interests: Vec::new(),
         }
     }
 
+    pub fn rules(&self) -> &'a Rules {
+        self.rules
+    }
+
+    /// The later of the latest event time and of the latest instant at which the standing changed.
+    pub fn latest(&self) -> i64 {
+        self.latest
+    }
+
+    /// A measure of what all judging has cost so far: the events that were there each time.
+    pub fn work(&self) -> u64 {
+        self.work.get()
+    }
+
+    /// What the future depends on beside the changes so far, the clock having come to `clock`; `names` of the events that
+    /// the customer was given, in their order.
+    pub fn memory(&self, clock: i64, names: &[usize]) -> Memory {
+        let kinds = &self.rules.kinds;
+        let is_looked_for = |(kind, _, time): &&(usize, String, i64)| clock <= time + kinds[*kind].dedup_window;
+        let mut folded: Vec<usize> = self.folded.iter().map(|(number, ..)| names[*number]).collect();
+        folded.sort_unstable();
+        let mut remembered: Vec<_> = self.remembered.iter().filter(is_looked_for).cloned().collect();
+        remembered.sort_unstable();
+        let is_profile = |(_, kind, _): &&(usize, usize, i64)| kinds[*kind].builtin == Builtin::Profile;
+        let mut profiles: Vec<_> = self.folded.iter().filter(is_profile).collect();
+        profiles.sort_by_key(|(.., time)| time);
+        Memory { folded, remembered, profiles: profiles.into_iter().map(|(number, ..)| names[*number]).collect() }
+    }
+
     /// `clock`: the clock before this event's record.
-    pub fn take(&mut self, event: Event, clock: i64) {
+    pub fn take(&mut self, event: &Event, clock: i64) {
         self.pass_time(clock);
-        if self.is_duplicate(&event, clock) {
+        let number = self.n_given;
+        self.n_given += 1;
+        if self.is_duplicate(event, clock) {
             return;
         }
         let time = event.time;
         self.pass_time(time - 1);
         self.facts.fold(event, self.rules);
+        self.folded.push((number, event.kind, time));
         let cause = if time < self.latest { Cause::LateEvent } else { Cause::Event };
         self.latest = self.latest.max(time);
         self.looked = self.latest;
-        self.judge(self.latest, cause);
+        self.judge(self.latest, cause, Some(number));
     }
 
     fn is_duplicate(&mut self, event: &Event, clock: i64) -> bool {
-        let window = self.rules.kinds[&event.kind].dedup_window;
+        let window = self.rules.kinds[event.kind].dedup_window;
         let Some(id) = &event.id else { return false };
         if clock > event.time + window {
             return false;
         }
-        let same = |(kind, known, time): &(String, String, i64)| {
+        let same = |(kind, known, time): &(usize, String, i64)| {
             *kind == event.kind && known == id && clock <= time + window && (event.time - time).abs() <= window
         };
         if self.remembered.iter().any(same) {
             return true;
         }
-        self.remembered.push((event.kind.clone(), id.clone(), event.time));
+        let kinds = &self.rules.kinds;
+        self.remembered.retain(|(kind, _, time)| clock <= time + kinds[*kind].dedup_window);
+        self.remembered.push((event.kind, id.clone(), event.time));
         false
     }
 
@@ -81,7 +176,7 @@ impl<'a> Customer<'a> {
     pub fn pass_time(&mut self, to: i64) {
         while self.looked != i64::MIN && self.looked < to {
             let instants = self.instants(self.looked, to);
-            let turned = instants.into_iter().find(|instant| self.judge(*instant, Cause::Elapsed));
+            let turned = instants.into_iter().find(|instant| self.judge(*instant, Cause::Elapsed, None));
             self.looked = turned.unwrap_or(to);
         }
     }
@@ -98,10 +193,10 @@ impl<'a> Customer<'a> {
                 found.extend(standing.since.zip(segment.min_stay).map(|(since, min_stay)| since + min_stay));
             }
         }
-        found.extend(moment.turns.expect("given above").into_inner());
+        found.extend(moment.turns.map(RefCell::into_inner).unwrap_or_default());
         found.retain(|instant| from < *instant && *instant <= to);
         self.facts.exits(self.rules, from, to, &mut found);
-        if self.rules.dimensions.iter().any(reads_days) || self.rules.scores.iter().any(|score| days(&score.of)) {
+        if self.facts.has_texts() && self.rules.read_days() {
             self.midnights(from, to, &mut found);
         }
         found.sort_unstable();
@@ -112,31 +207,31 @@ impl<'a> Customer<'a> {
     /// The first instant of every local day, and where the zone's offset changes.
     fn midnights(&self, from: i64, to: i64, found: &mut Vec<i64>) {
         let mut day = zoned(from, self.rules).date();
-        loop {
-            day = day.checked_add(1.day()).expect("a date in range");
-            let start = day.to_zoned(self.rules.zone.clone()).expect("a date in range");
-            let start = start.timestamp().as_millisecond();
-            if start > to {
-                break;
-            }
+        while let Ok(next) = day.checked_add(1.day())
+            && let Ok(start) = next.to_zoned(self.rules.zone.clone())
+            && let start = start.timestamp().as_millisecond()
+            && start <= to
+        {
+            day = next;
             found.push(start);
         }
-        let moment = Timestamp::from_millisecond(from).expect("a time in range");
+        let moment = Timestamp::from_millisecond(from).unwrap_or_default();
         let transitions = self.rules.zone.following(moment).map(|one| one.timestamp().as_millisecond());
         found.extend(transitions.take_while(|instant| *instant <= to).filter(|instant| from < *instant));
     }
 
     fn moment(&self, at: i64) -> Moment<'_> {
+        self.work.set(self.work.get() + 1 + self.folded.len() as u64);
         Moment { rules: self.rules, facts: &self.facts, standings: &self.standings, at, turns: None }
     }
 
     /// Whether anything changed.
-    fn judge(&mut self, at: i64, cause: Cause) -> bool {
+    fn judge(&mut self, at: i64, cause: Cause, event: Option<usize>) -> bool {
         let before = self.changes.len();
         for dimension in 0..self.rules.dimensions.len() {
             let mut is_first_look = true;
             while let Some(target) = self.move_from(dimension, at, cause, is_first_look) {
-                self.publish(dimension, target, at, cause);
+                self.publish(dimension, target, at, (cause, event));
                 is_first_look = false;
             }
         }
@@ -158,19 +253,20 @@ impl<'a> Customer<'a> {
         (target != standing.current).then_some(target)
     }
 
-    fn publish(&mut self, number: usize, target: Option<usize>, at: i64, cause: Cause) {
+    fn publish(&mut self, number: usize, target: Option<usize>, at: i64, (cause, event): (Cause, Option<usize>)) {
         self.interests.extend(self.facts.interests(self.rules));
         let dimension = &self.rules.dimensions[number];
         let standing = &mut self.standings[number];
         let name = |segment: Option<usize>| segment.map(|segment| dimension.segments[segment].name.clone());
         self.changes.push(Change {
-            customer_id: self.id.clone(),
             sequence: self.changes.len() as u64 + 1,
             dimension: dimension.name.clone(),
             from: name(standing.current),
             to: name(target),
+            from_since: standing.since,
             effective_at: at,
             cause,
+            event,
         });
         if let Some(current) = standing.current {
             standing.left[current] = Some(at);
@@ -189,18 +285,4 @@ fn holds(moment: &Moment<'_>, standing: &Standing, number: usize, segment: &Segm
     let cooling = segment.cooldown.zip(standing.left[number]);
     let has_cooled = cooling.is_none_or(|(cooldown, left)| moment.at >= left + cooldown);
     may_enter && has_cooled && moment.holds(&segment.when)
-}
-
-fn reads_days(dimension: &Dimension) -> bool {
-    dimension.segments.iter().any(|segment| days(&segment.when) || segment.stay.as_ref().is_some_and(days))
-}
-
-/// Whether a rule reads `days_until`.
-fn days(rule: &Rule) -> bool {
-    match rule {
-        Rule::DaysUntil(_) => true,
-        Rule::Not(inner) | Rule::Negated(inner) | Rule::In(inner, _) => days(inner),
-        Rule::Binary(_, left, right) => days(left) || days(right),
-        _ => false,
-    }
 }

@@ -53,6 +53,17 @@ pub struct Weather {
     pub delay_max: u64,
 }
 
+impl Weather {
+    pub fn draw(rng: &mut fastrand::Rng) -> Weather {
+        Weather {
+            cut_until: BTreeMap::new(),
+            one_lost_in: rng.choice([0, 200, 30, 8]).unwrap_or_default(),
+            delay_max: rng.choice([2_000, 50_000, 300_000]).unwrap_or_default(),
+            one_astray_in: rng.choice([0, 0, 10, 2]).unwrap_or_default(),
+        }
+    }
+}
+
 impl World {
     pub fn broker(&self) -> MutexGuard<'_, Broker> {
         self.broker.lock().unwrap_or_else(PoisonError::into_inner)

@@ -198,7 +198,7 @@ impl Reader {
             Ok(span) => Some((span, place)),
             Err(why) => {
                 let title = format!("`{key}` is no duration");
-                self.report(Diagnostic::new(Code::BadDuration, place, title).help(why.explain()));
+                self.report(Diagnostic::new(Code::BadDuration, place, title).help(why.help(text)));
                 None
             }
         }

@@ -18,6 +18,38 @@ impl NotADuration {
             NotADuration::TooLong => "a duration is at most 100000d",
         }
     }
+
+    /// What to write in place of `text`.
+    pub fn help(self, text: &str) -> String {
+        match in_words(text) {
+            Some((n, "month" | "months")) => format!("write `{}d`: months differ in length", n.saturating_mul(30)),
+            Some((n, "year" | "years")) => format!("write `{}d`: years differ in length", n.saturating_mul(365)),
+            Some((n, word)) => match unit_of(word) {
+                Some(unit) => format!("write `{n}{unit}`"),
+                None => self.explain().to_owned(),
+            },
+            None => self.explain().to_owned(),
+        }
+    }
+}
+
+/// A number and one word after it: `3 months`.
+fn in_words(text: &str) -> Option<(u32, &str)> {
+    let text = text.trim();
+    let (digits, word) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
+    Some((digits.parse().ok()?, word.trim()))
+}
+
+/// The unit that a word means.
+fn unit_of(word: &str) -> Option<&str> {
+    Some(match word {
+        "second" | "seconds" | "sec" => "s",
+        "minute" | "minutes" | "min" => "m",
+        "hour" | "hours" => "h",
+        "day" | "days" => "d",
+        "week" | "weeks" => "w",
+        _ => return unit_ms(word).map(|_| word),
+    })
 }
 
 /// The longest duration that can be written.
@@ -107,6 +139,19 @@ mod tests {
         assert_eq!(parse_span("0s"), Ok(Span(0)));
         for wrong in ["", "d", "30", "30 d", "-1d", "1y", "d30", "1dd", "1µs", "１d"] {
             assert_eq!(parse_span(wrong), Err(NotADuration::Shape), "{wrong}");
+        }
+        for (wrong, help) in [
+            ("7 days", "write `7d`"),
+            ("3 months", "write `90d`: months differ in length"),
+            ("1year", "write `365d`: years differ in length"),
+            ("30 d", "write `30d`"),
+            ("2 hours", "write `2h`"),
+            ("90", NotADuration::Shape.explain()),
+            ("soon", NotADuration::Shape.explain()),
+            ("3 moons", NotADuration::Shape.explain()),
+        ] {
+            let why = parse_span(wrong).expect_err("it is no duration");
+            assert_eq!(why.help(wrong), help, "{wrong}");
         }
         assert_eq!(parse_span("1.5d"), Err(NotADuration::Fraction));
         assert_eq!(parse_span("100001d"), Err(NotADuration::TooLong));

@@ -74,7 +74,7 @@ impl<'f> Reader<'f> {
         let Some((text, spot)) = self.quoted(key, "a duration in quotes") else { return default };
         parse_span(&text).unwrap_or_else(|why| {
             let title = format!("`{}` is no duration", self.name(key));
-            self.findings.bad_value(Code::BadDuration, &spot, title, why.explain());
+            self.findings.bad_value(Code::BadDuration, &spot, title, &why.help(&text));
             default
         })
     }

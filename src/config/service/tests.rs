@@ -92,7 +92,7 @@ fn every_error_is_told_at_once() {
             E0601 dormouse.toml:5 `"jsn"`: `input.format` cannot be "jsn" | did you mean "json"?
             E0106 dormouse.toml:6 `[[input]]`: `input.topic` is missing | for example topic = "purchases"
             E0108 dormouse.toml:9 `"x"`: `x` is given twice
-            E0201 dormouse.toml:11 `"5 s"`: `time.grace` is no duration | write whole numbers with units ms, s, m, h, d or w, such as `30d` or `1h30m`
+            E0201 dormouse.toml:11 `"5 s"`: `time.grace` is no duration | write `5s`
             E0105 dormouse.toml:12 `5`: `time.max_skew` is a duration in quotes, not an integer
             E0601 dormouse.toml:14 `"ftp://x"`: `state.snapshots` is not a place that we know | for example "file:///var/lib/dormouse"; or s3://, gs://, az://
             E0601 dormouse.toml:15 `"8 gigs"`: `state.memory_limit` is not a size | for example "8GiB"; units are B, kB, MB, GB, KiB, MiB, GiB, TiB

@@ -142,7 +142,7 @@ impl Checker<'_> {
         match parse_span(text) {
             Ok(span) => Some(span),
             Err(why) => self.refuse(
-                Fault::new(Code::BadDuration, extent, format!("\"{text}\" is not a duration")).help(why.explain()),
+                Fault::new(Code::BadDuration, extent, format!("\"{text}\" is not a duration")).help(why.help(text)),
             ),
         }
     }

@@ -1,6 +1,5 @@
 //! One seed: instances that start, are stopped, killed and cut off while a shop goes on; then quiet, and the verdict.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -99,11 +98,7 @@ impl Life {
         let schedule = Schedule::new(rng.u64(..));
         let mut broker = Broker::new(rng.u64(..), &topics, n_partitions as i32);
         broker.marker_delay_max = rng.choice([0, 20_000, 400_000, 3 * SECOND]).unwrap_or_default();
-        let weather = Weather {
-            cut_until: BTreeMap::new(),
-            one_lost_in: rng.choice([0, 200, 30, 8]).unwrap_or_default(),
-            delay_max: rng.choice([2_000, 50_000, 300_000]).unwrap_or_default(),
-        };
+        let weather = Weather::draw(&mut rng);
         let world = Arc::new(World {
             broker: Mutex::new(broker),
             weather: Mutex::new(weather),

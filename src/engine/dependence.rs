@@ -1,6 +1,7 @@
 //! What an event can move: in each dimension the segments whose rules read what it changed. The others are certain until
 //! the dimension's bound, and are not looked at.
 
+use super::bits;
 use crate::rules::plan::{Condition, DimensionId, Feature, FeatureId, Linear, Plan, SeriesId, Test, TextOperand};
 
 /// A set of dimensions, or of one dimension's segments (there are at most 256 of either).
@@ -16,22 +17,16 @@ impl SmallSet {
     }
 
     pub fn contains(self, index: usize) -> bool {
-        self.0[index / 64] & (1 << (index % 64)) != 0
+        bits::contains(&self.0, index)
     }
 
     pub fn insert(&mut self, index: usize) {
-        self.0[index / 64] |= 1 << (index % 64);
+        bits::set(&mut self.0, index, true);
     }
 
     /// The first one from an index on.
     pub fn next(self, from: usize) -> Option<usize> {
-        let mut word = from / 64;
-        let mut bits = self.0.get(word)? >> (from % 64) << (from % 64);
-        while bits == 0 {
-            word += 1;
-            bits = *self.0.get(word)?;
-        }
-        Some(word * 64 + bits.trailing_zeros() as usize)
+        bits::next(&self.0, from)
     }
 
     fn add(&mut self, other: SmallSet) {

@@ -2,6 +2,7 @@
 //! passing time is an input like an event; no I/O, no clocks, no threads, no randomness, no logging.
 
 mod arena;
+mod bits;
 mod change;
 pub mod dedup;
 mod dependence;

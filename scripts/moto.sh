@@ -13,17 +13,8 @@ done=$home/$version.installed
 
 say() { echo "scripts/moto.sh: $*" >&2; }
 
-if ! python3 -c 'import ensurepip' 2>/dev/null; then
-    if ! command -v apt-get >/dev/null; then
-        say "please install Python 3 with venv and pip, then run this again"
-        exit 3
-    fi
-    say "installing python3-venv"
-    root=()
-    [ "$(id -u)" = 0 ] || root=(sudo)
-    "${root[@]}" apt-get update -qq
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >&2
-fi
+# `ensurepip` is what Debian takes out of Python and puts into python3-venv.
+python3 -c 'import ensurepip, venv' 2>/dev/null || scripts/packages.sh python3 python3-venv
 
 # Several checkouts' tests may come here at once.
 mkdir -p .tools

@@ -23,6 +23,10 @@ torture kills="200":
 restarts times="50":
     DORMOUSE_RESTARTS={{ times }} cargo test --release --locked --test kafka_end_to_end restarts -- --nocapture --test-threads 1
 
+# A million customers who become dormant in the same instant, over a real Kafka
+multitude customers="1000000":
+    DORMOUSE_CUSTOMERS={{ customers }} cargo test --release --locked --test kafka_end_to_end multitude -- --nocapture
+
 # All that CI asks
 ci:
     .ci/run

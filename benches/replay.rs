@@ -1,11 +1,11 @@
 //! Measures a replay: 5 M events of 500 000 customers under twenty rules, on one and two threads, beside the time that
-//! merely reading the same file and splitting its lines takes; then what each stage costs, and the memory of a customer
-//! with 25 events.
+//! merely reading the same file and splitting its lines takes, and that of merely writing as many bytes as the changes
+//! are; then what each stage costs, and the memory of a customer with 25 events.
 //!
 //! `cargo bench --bench replay`. The events are generated once into `target/bench/`.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use dormouse::cli::generate::{self, Kind, Model};
 use dormouse::config::rules;
-use dormouse::engine::{Progress, Shard};
+use dormouse::engine::{Arrival, Shard};
 use dormouse::event::{self, Decoder, Format, Span};
 use dormouse::pipeline::replay::{self, Options, Summary};
 use dormouse::rules::Plan;
@@ -35,22 +35,26 @@ fn main() {
 
     let split = seconds(|| assert_eq!(n_lines(&file), N_EVENTS));
     println!("read, split  {:>10.0} events/s  {split:.2} s", N_EVENTS as f64 / split);
-    for n_threads in [1, 2] {
+    for (n_threads, is_written) in [(1, false), (2, false), (2, true)] {
         let cpu_before = process_cpu_seconds();
-        let summary = replay(&plan, &file, n_threads);
+        let summary = replay(&plan, &file, n_threads, is_written);
         let cpu = process_cpu_seconds() - cpu_before;
         println!(
             "{n_threads} thread(s)  {:>10.0} events/s  {:.2} s, {:.0} times read and split; {:.0} events per CPU second; \
-             {} changes, {} customers of {} B",
+             {} changes {}, {} customers of {} B",
             summary.events_per_second(),
             summary.elapsed.as_secs_f64(),
             summary.elapsed.as_secs_f64() / split,
             N_EVENTS as f64 / cpu,
             summary.n_changes,
+            if is_written { "written" } else { "made and dropped" },
             summary.n_customers,
             summary.state_bytes / summary.n_customers,
         );
     }
+    let n_bytes = changes_file(&file).metadata().expect("it was just written").len();
+    let written = seconds(|| write_zeros(&changes_file(&file), n_bytes));
+    println!("merely write {n_bytes} bytes of changes  {written:.2} s");
     stages(&plan);
 }
 
@@ -98,19 +102,39 @@ fn n_lines(path: &Path) -> u64 {
     }
 }
 
-fn replay(plan: &Arc<Plan>, file: &Path, n_threads: usize) -> Summary {
+fn changes_file(events: &Path) -> PathBuf {
+    events.with_file_name("changes.jsonl")
+}
+
+/// What any writer of so many bytes has to do: into a file that was not there, as the changes were.
+fn write_zeros(path: &Path, n_bytes: u64) {
+    std::fs::remove_file(path).expect("it is there");
+    let mut file = File::create(path).expect("target/ can be written");
+    let block = vec![0; 1 << 20];
+    for start in (0..n_bytes).step_by(block.len()) {
+        let n = (n_bytes - start).min(block.len() as u64) as usize;
+        file.write_all(&block[..n]).expect("there is room");
+    }
+}
+
+fn replay(plan: &Arc<Plan>, file: &Path, n_threads: usize, is_written: bool) -> Summary {
     let options = Options {
         files: vec![file.to_owned()],
         until: None,
         grace: Span(5_000),
         n_threads: NonZero::new(n_threads).expect("at least one"),
         is_sorted_first: false,
-        sort_bytes_max: 256 << 20,
+        sort_bytes_max: 512 << 20,
         n_bytes_read: Arc::default(),
     };
-    let path = file.with_file_name("changes.jsonl");
-    let mut changes = File::create(path).expect("target/ can be written");
-    let summary = replay::run(plan, &options, None, &mut changes).expect("the file can be read");
+    let summary = if is_written {
+        std::fs::remove_file(changes_file(file)).ok();
+        let mut changes = File::create(changes_file(file)).expect("target/ can be written");
+        replay::run(plan, &options, None, &mut changes)
+    } else {
+        replay::run(plan, &options, None, &mut std::io::sink())
+    };
+    let summary = summary.expect("the file can be read");
     assert_eq!((summary.n_events, summary.n_rejects_total()), (N_EVENTS, 0));
     summary
 }
@@ -135,14 +159,22 @@ fn stages(plan: &Arc<Plan>) {
             decoder.decode_into(event, Format::Json, line, None).expect("generated events are good");
         }
         let decoded = thread_cpu_seconds();
-        for event in &events {
-            clock = clock.max(event.time - Span(5_000));
-            shard.apply(event, clock, &mut changes);
+        for events in events.chunks(512) {
+            let mut arrivals = Vec::with_capacity(events.len());
+            for event in events {
+                let clock_before = clock;
+                clock = clock.max(event.time - Span(5_000));
+                arrivals.push(Arrival { event, clock_before, clock_after: clock });
+            }
+            let mut batch = shard.batch(&arrivals);
+            while batch.apply_next(&mut changes).is_some() {}
         }
         let applied = thread_cpu_seconds();
-        while shard.advance(clock, 1, &mut changes) == Progress::More {
+        let mut overdue = shard.overdue(clock);
+        while overdue.judge_next(&mut changes) {
             n_judged += 1;
         }
+        drop(overdue);
         n_changes += changes.len();
         changes.clear();
         let parts = [decoded - start, applied - decoded, thread_cpu_seconds() - applied];
@@ -150,7 +182,7 @@ fn stages(plan: &Arc<Plan>) {
     }
     let [decode, apply, advance] = spent.map(|seconds| seconds * 1e9 / n_events as f64);
     println!("an event     {decode:.0} ns to decode, {apply:.0} to apply, {advance:.0} for what time brings (CPU)");
-    println!("             {n_judged} judgements by time, {n_changes} changes, of {n_events} events");
+    println!("             {n_judged} customers judged by time, {n_changes} changes, of {n_events} events");
     let bytes = shard.state_bytes() / shard.n_customers();
     println!("memory       {bytes} B a customer with {N_EVENTS_EACH} events, ids of 20 bytes");
 }

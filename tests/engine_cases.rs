@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dormouse::config::rules;
-use dormouse::engine::{Change, Progress, Shard};
-use dormouse::event::{Decoder, Format, Instant, Span};
+use dormouse::engine::{Arrival, Change, Progress, Shard};
+use dormouse::event::{Decoder, Event, Format, Instant, Span};
 use dormouse::rules::Plan;
 
 const GRACE: Span = Span(5_000);
@@ -25,23 +25,66 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
-fn replay(plan: Arc<Plan>, events: &str) -> Vec<Row> {
+/// An event, and where its record moves the clock to.
+type Step<'a> = (Event<'a>, Instant);
+
+fn steps<'a>(plan: &Plan, events: &'a str) -> Vec<Step<'a>> {
     let decoder = Decoder::new(&plan.schema);
+    let mut latest = Instant(i64::MIN);
+    let step = |line: &'a str| {
+        let event = decoder.decode(Format::Json, line.as_bytes(), None).expect("the cases' events are acceptable");
+        (event.time <= UNTIL).then(|| {
+            latest = latest.max(event.time);
+            (event, latest - GRACE)
+        })
+    };
+    events.lines().filter_map(step).collect()
+}
+
+fn one_by_one(plan: &Arc<Plan>, steps: &[Step]) -> Vec<Row> {
     let mut shard = Shard::new(plan.clone());
     let mut changes = Vec::new();
-    let mut latest = Instant(i64::MIN);
-    for line in events.lines() {
-        let event = decoder.decode(Format::Json, line.as_bytes(), None).expect("the cases' events are acceptable");
-        if event.time > UNTIL {
-            continue;
-        }
-        latest = latest.max(event.time);
-        shard.apply(&event, latest - GRACE, &mut changes);
+    for (event, clock) in steps {
+        shard.apply(event, *clock, &mut changes);
     }
     while shard.advance(UNTIL, 3, &mut changes) == Progress::More {}
+    checked(plan, &shard, &changes)
+}
+
+/// Customer by customer, `n_together` events at a time; time is let pass by both ways in turn.
+fn together(plan: &Arc<Plan>, steps: &[Step], n_together: usize) -> Vec<Row> {
+    let mut shard = Shard::new(plan.clone());
+    let mut changes = Vec::new();
+    for (number, steps) in steps.chunks(n_together).enumerate() {
+        let mut clock = shard.clock();
+        let mut arrivals = Vec::new();
+        for (event, clock_after) in steps {
+            let clock_before = std::mem::replace(&mut clock, *clock_after);
+            arrivals.push(Arrival { event, clock_before, clock_after: *clock_after });
+        }
+        let mut batch = shard.batch(&arrivals);
+        let mut applied: Vec<usize> = std::iter::from_fn(|| batch.apply_next(&mut changes)).map(|(i, _)| i).collect();
+        drop(batch);
+        applied.sort_unstable();
+        assert!(applied.into_iter().eq(0..arrivals.len()), "each is applied once");
+        let clock = shard.clock();
+        match number % 3 {
+            // Some are still due afterwards.
+            0 => drop(shard.overdue(clock).judge_next(&mut changes)),
+            1 => drop(shard.advance(clock, 1, &mut changes)),
+            _ => {}
+        }
+    }
+    let mut overdue = shard.overdue(UNTIL);
+    while overdue.judge_next(&mut changes) {}
+    drop(overdue);
+    checked(plan, &shard, &changes)
+}
+
+fn checked(plan: &Plan, shard: &Shard, changes: &[Change]) -> Vec<Row> {
     assert_eq!(shard.clock(), UNTIL);
-    check_sizes(&shard, &changes);
-    changes.iter().map(|change| row(&plan, change)).collect()
+    check_sizes(shard, changes);
+    changes.iter().map(|change| row(plan, change)).collect()
 }
 
 /// The sizes of segments are what the changes add up to.
@@ -100,14 +143,23 @@ fn every_case_gives_exactly_its_changes() {
     for case in cases() {
         let read = |name: &str| std::fs::read_to_string(case.join(name)).expect("readable");
         let loaded = rules::load_text("segments.toml", &read("segments.toml")).expect("the cases' rules are right");
-        let mut found = replay(Arc::new(loaded.plan), &read("events.jsonl"));
+        let plan = Arc::new(loaded.plan);
+        let events = read("events.jsonl");
+        let steps = steps(&plan, &events);
         let mut expected = expected(&read("changes.jsonl"));
-        found.sort();
         expected.sort();
-        if found != expected {
-            let first = found.iter().find(|row| !expected.contains(row));
-            let missing = expected.iter().find(|row| !found.contains(row));
-            wrong.push(format!("{}: first wrong {first:?}, first missing {missing:?}", case.display()));
+        let ways = [
+            ("one by one", one_by_one(&plan, &steps)),
+            ("seven together", together(&plan, &steps, 7)),
+            ("many together", together(&plan, &steps, 500)),
+        ];
+        for (way, mut found) in ways {
+            found.sort();
+            if found != expected {
+                let first = found.iter().find(|row| !expected.contains(row));
+                let missing = expected.iter().find(|row| !found.contains(row));
+                wrong.push(format!("{}, {way}: first wrong {first:?}, first missing {missing:?}", case.display()));
+            }
         }
     }
     assert!(wrong.is_empty(), "{} cases differ:\n{}", wrong.len(), wrong.join("\n"));

@@ -1,75 +1,75 @@
-//! Which dimensions an event can move: those whose rules read what it changed. The others are certain until their own
-//! bound, and are not looked at.
+//! What an event can move: in each dimension the segments whose rules read what it changed. The others are certain until
+//! the dimension's bound, and are not looked at.
 
-use crate::rules::plan::{
-    Condition, DimensionId, Feature, FeatureId, Linear, Plan, SegmentId, SeriesId, Test, TextOperand,
-};
+use super::bits;
+use crate::rules::plan::{Condition, DimensionId, Feature, FeatureId, Linear, Plan, SeriesId, Test, TextOperand};
 
-/// A set of dimensions (there are at most 256).
+/// A set of dimensions, or of one dimension's segments (there are at most 256 of either).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct DimensionSet([u64; 4]);
+pub struct SmallSet([u64; 4]);
 
-impl DimensionSet {
-    pub const NONE: DimensionSet = DimensionSet([0; 4]);
+impl SmallSet {
+    pub const EMPTY: SmallSet = SmallSet([0; 4]);
+    const ALL: SmallSet = SmallSet([u64::MAX; 4]);
+
+    pub fn is_empty(self) -> bool {
+        self == SmallSet::EMPTY
+    }
 
     pub fn contains(self, index: usize) -> bool {
-        self.0[index / 64] & (1 << (index % 64)) != 0
+        bits::contains(&self.0, index)
     }
 
     pub fn insert(&mut self, index: usize) {
-        self.0[index / 64] |= 1 << (index % 64);
+        bits::set(&mut self.0, index, true);
+    }
+
+    /// The first one from an index on.
+    pub fn next(self, from: usize) -> Option<usize> {
+        bits::next(&self.0, from)
+    }
+
+    fn add(&mut self, other: SmallSet) {
+        self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word |= other);
     }
 }
 
-/// What changed, for the dimensions that read it.
-///
-/// A customer stands in the first segment that holds, and later ones are not looked at: what only those read cannot move
-/// anybody. So each dimension is touched from some segment on.
+/// What changed, for the segments that read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Touched {
-    /// Indexed by dimension: the first segment that reads what changed; `UNTOUCHED` when none does.
-    first_segments: Vec<u16>,
+    /// Indexed by dimension: those of its segments that read what changed.
+    segments: Vec<SmallSet>,
 }
-
-const UNTOUCHED: u16 = u16::MAX;
 
 impl Touched {
     pub fn nothing(plan: &Plan) -> Touched {
-        Touched { first_segments: vec![UNTOUCHED; plan.dimensions.len()] }
+        Touched { segments: vec![SmallSet::EMPTY; plan.dimensions.len()] }
     }
 
     pub fn clear(&mut self) {
-        self.first_segments.fill(UNTOUCHED);
+        self.segments.fill(SmallSet::EMPTY);
     }
 
     /// Everything may have changed.
     pub fn add_all(&mut self) {
-        self.first_segments.fill(0);
+        self.segments.fill(SmallSet::ALL);
     }
 
     pub fn add(&mut self, readers: &[Reader]) {
-        for Reader { dimension, first_segment } in readers {
-            let first = &mut self.first_segments[usize::from(dimension.0)];
-            *first = (*first).min(u16::from(first_segment.0));
-        }
+        readers.iter().for_each(|reader| self.segments[usize::from(reader.dimension.0)].add(reader.segments));
     }
 
-    /// Whether somebody who stands in `segment` for certain can be moved by what changed.
-    pub fn can_move(&self, dimension: usize, segment: Option<SegmentId>) -> bool {
-        let first = self.first_segments[dimension];
-        first != UNTOUCHED && segment.is_none_or(|segment| first <= u16::from(segment.0))
-    }
-
-    pub fn contains(&self, dimension: usize) -> bool {
-        self.first_segments[dimension] != UNTOUCHED
+    /// The segments of a dimension that read what changed; those that are not there count too when all changed.
+    pub fn segments(&self, dimension: usize) -> SmallSet {
+        self.segments[dimension]
     }
 }
 
-/// A dimension that reads something, and the first of its segments that does.
+/// A dimension that reads something, and those of its segments that do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reader {
     dimension: DimensionId,
-    first_segment: SegmentId,
+    segments: SmallSet,
 }
 
 /// For each thing that can change, the dimensions that read it.
@@ -91,9 +91,8 @@ impl Dependence {
         };
         for (dimension, segments) in plan.dimensions.iter().enumerate() {
             for (segment, said) in segments.segments.iter().enumerate() {
-                let reader =
-                    Reader { dimension: DimensionId(dimension as u8), first_segment: SegmentId(segment as u8) };
-                let mut walk = Walk { plan, reader, dependence: &mut dependence };
+                let reads = (DimensionId(dimension as u8), segment);
+                let mut walk = Walk { plan, reads, dependence: &mut dependence };
                 walk.condition(&said.when);
                 said.stay.iter().for_each(|stay| walk.condition(stay));
             }
@@ -114,17 +113,19 @@ impl Dependence {
     }
 }
 
-/// Segments come in their order, so the first that is noted of a dimension is its first.
-fn note(readers: &mut Vec<Reader>, reader: Reader) {
-    if readers.last().is_none_or(|last| last.dimension != reader.dimension) {
-        readers.push(reader);
+/// Dimensions come one after the other.
+fn note(readers: &mut Vec<Reader>, (dimension, segment): (DimensionId, usize)) {
+    if readers.last().is_none_or(|last| last.dimension != dimension) {
+        readers.push(Reader { dimension, segments: SmallSet::EMPTY });
     }
+    readers.last_mut().expect("there is one now").segments.insert(segment);
 }
 
 /// Goes through what one segment reads.
 struct Walk<'a> {
     plan: &'a Plan,
-    reader: Reader,
+    /// Who does.
+    reads: (DimensionId, usize),
     dependence: &'a mut Dependence,
 }
 
@@ -172,7 +173,7 @@ impl Walk<'_> {
             | Feature::Ever { series, .. }
             | Feature::SinceLast(series)
             | Feature::SinceFirst(series)
-            | Feature::Gap(series) => note(&mut self.dependence.by_series[usize::from(series.0)], self.reader),
+            | Feature::Gap(series) => note(&mut self.dependence.by_series[usize::from(series.0)], self.reads),
             // It changes with the first event only, and then everything is looked at.
             Feature::CustomerAge => {}
             Feature::Profile(attribute) | Feature::DaysUntil(attribute) => self.attribute(*attribute),
@@ -183,11 +184,11 @@ impl Walk<'_> {
 
     fn attribute(&mut self, attribute: crate::event::AttributeId) {
         if let Ok(index) = self.plan.profile.binary_search(&attribute) {
-            note(&mut self.dependence.by_setting[index], self.reader);
+            note(&mut self.dependence.by_setting[index], self.reads);
         }
     }
 
     fn standing(&mut self, dimension: DimensionId) {
-        note(&mut self.dependence.by_dimension[usize::from(dimension.0)], self.reader);
+        note(&mut self.dependence.by_dimension[usize::from(dimension.0)], self.reads);
     }
 }

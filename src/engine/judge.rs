@@ -2,7 +2,7 @@
 //! later instant at which any outcome can differ.
 
 use super::change::{Cause, Change, Evidence};
-use super::dependence::{Dependence, DimensionSet, Touched};
+use super::dependence::{Dependence, SmallSet, Touched};
 use super::evidence;
 use super::facts::customer::Cooldowns;
 use super::facts::view::View;
@@ -47,8 +47,9 @@ const FAR: Span = Span(30 * Span::DAY.0);
 
 /// Judges an open customer; returns when they are due next.
 ///
-/// A dimension is looked at when an event or an earlier move touched what it reads, or when its bound has come. The
-/// old due is a bound of every dimension too, and exact where the stored one is cut to the hour.
+/// A dimension is looked at when an event or an earlier move touched what it reads, or when its bound has come; in the
+/// first case only at the segments that read it, as long as that suffices. The old due is a bound of every dimension
+/// too, and exact where the stored one is cut to the hour.
 pub fn judge(
     view: &mut View,
     terms: &Terms,
@@ -56,16 +57,22 @@ pub fn judge(
     touched: &mut Touched,
     out: &mut Vec<Change>,
 ) -> Instant {
-    let mut looked_at = DimensionSet::NONE;
+    let mut looked_at = SmallSet::EMPTY;
     let mut due = Instant::NEVER;
     for index in 0..view.plan.dimensions.len() {
+        let dimension = DimensionId(index as u8);
         let bound = view.customer.bounds[index].max(occasion.due);
-        if bound > occasion.at && !can_move(view, index, touched, occasion.at) {
-            due = due.min(bound);
+        if bound > occasion.at
+            && let Some(until) = stays_for(view, terms, (dimension, touched.segments(index)), (occasion.at, bound))
+        {
+            if until < bound {
+                view.customer.bounds[index] = until;
+                looked_at.insert(index);
+            }
+            due = due.min(until);
             continue;
         }
         looked_at.insert(index);
-        let dimension = DimensionId(index as u8);
         let mut is_first_look = true;
         loop {
             let (target, until) = target(view, terms, dimension, occasion, is_first_look);
@@ -83,11 +90,38 @@ pub fn judge(
     sharpen(view, terms, occasion, looked_at, due)
 }
 
-fn can_move(view: &mut View, index: usize, touched: &Touched, at: Instant) -> bool {
-    let current = view.customer.segments[index];
+/// Until when the customer stays where they are, for whom that was certain until `bound` before some segments were
+/// touched. `None`: everything has to be looked at.
+fn stays_for(
+    view: &mut View,
+    terms: &Terms,
+    (dimension, touched): (DimensionId, SmallSet),
+    (at, bound): (Instant, Instant),
+) -> Option<Instant> {
+    if touched.is_empty() {
+        return Some(bound);
+    }
+    let current = view.customer.segments[usize::from(dimension.0)];
+    let segments = &view.plan.dimension(dimension).segments;
+    // Later segments than theirs move nobody. Their own may hold for longer than it did.
+    let n_before = current.map_or(segments.len(), |current| usize::from(current.0));
+    let is_own_touched = current.is_some_and(|current| touched.contains(usize::from(current.0)));
     // Who may not leave yet need not be in the first segment that holds.
-    touched.can_move(index, current)
-        || touched.contains(index) && stay_end(view, DimensionId(index as u8)).is_some_and(|end| at < end)
+    if is_own_touched || stay_end(view, dimension).is_some_and(|end| at < end) {
+        return None;
+    }
+    let (mut until, far) = (bound, at + FAR);
+    let mut next = touched.next(0);
+    while let Some(index) = next.filter(|index| *index < n_before) {
+        let id = SegmentId(index as u8);
+        let verdict = enters(view, terms, (dimension, id), &segments[index], (at, until.min(far)));
+        if verdict.holds {
+            return None;
+        }
+        until = until.min(verdict.until);
+        next = touched.next(index + 1);
+    }
+    Some(until)
 }
 
 /// Until when the customer may not leave their segment.
@@ -100,13 +134,7 @@ pub(super) fn stay_end(view: &mut View, dimension: DimensionId) -> Option<Instan
 
 /// The due, where a bound that is cut to the hour would make it too early: the dimension is looked at again, which
 /// costs less while the customer is open than a judgement in vain.
-fn sharpen(
-    view: &mut View,
-    terms: &Terms,
-    occasion: Occasion,
-    mut looked_at: DimensionSet,
-    mut due: Instant,
-) -> Instant {
+fn sharpen(view: &mut View, terms: &Terms, occasion: Occasion, mut looked_at: SmallSet, mut due: Instant) -> Instant {
     let n_dimensions = view.plan.dimensions.len();
     // The old due is exact.
     while due != occasion.due && !due.is_never() {

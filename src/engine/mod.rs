@@ -2,6 +2,7 @@
 //! passing time is an input like an event; no I/O, no clocks, no threads, no randomness, no logging.
 
 mod arena;
+mod bits;
 mod change;
 pub mod dedup;
 mod dependence;
@@ -21,4 +22,4 @@ mod wheel;
 pub use change::{Cause, Change, Evidence, Interests, Outcome, Place, Progress, Standing};
 pub use explain::{Assessment, Bar, Explanation, Finding, Next, Outlook, Weighed};
 pub use reading::Readings;
-pub use shard::{Cut, Import, Located, Misfit, Packet, Section, Shard, layout};
+pub use shard::{Arrival, Batch, Cut, Import, Misfit, Overdue, Packet, Section, Shard, layout};

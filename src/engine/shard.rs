@@ -4,6 +4,7 @@
 //! record is applied, its customer has been judged at every due up to the shard's clock. `apply` sees to that itself,
 //! `advance` for everybody.
 
+mod batch;
 mod export;
 mod import;
 
@@ -30,9 +31,11 @@ use crate::rules::Plan;
 use crate::rules::calendar::Calendar;
 use crate::rules::plan::{DimensionId, SegmentId};
 
+pub use batch::{Arrival, Batch, Overdue};
 pub use export::{Cut, Packet, Section, layout};
 pub use import::{Import, Misfit};
 
+use batch::Lineup;
 use export::Export;
 
 /// What is at hand of a customer without opening them.
@@ -91,6 +94,7 @@ pub struct Shard {
     popped: Vec<u32>,
     /// Those that are judged next, in reverse order: by due, then by customer id.
     waiting: Vec<u32>,
+    lineup: Lineup,
     /// While the state of an earlier moment is handed out.
     export: Option<Box<Export>>,
 }
@@ -117,6 +121,7 @@ impl Shard {
             encoded: Vec::new(),
             popped: Vec::new(),
             waiting: Vec::new(),
+            lineup: Lineup::default(),
             export: None,
             plan,
         }
@@ -137,64 +142,15 @@ impl Shard {
         self.clock = self.clock.max(clock);
     }
 
-    /// Looks up where events will be applied, which fetches the memory that it needs: for all of them before the first
-    /// is applied, so that their waits for memory overlap.
-    pub fn locate<'e>(&self, events: impl Iterator<Item = &'e Event<'e>>, out: &mut Vec<Located>) {
-        out.clear();
-        out.extend(events.map(Located::of));
-        // One kind of memory after the other: what is waited for here does not depend on each other.
-        for located in &mut *out {
-            self.index.find(located.hash, |index| {
-                located.candidate = Some(*index);
-                true
-            });
-        }
-        for located in &*out {
-            if let Some(index) = located.candidate {
-                self.arena.touch(self.records.0[index as usize].block);
-            }
-            if let Some(fingerprint) = located.fingerprint {
-                self.dedup.touch(fingerprint);
-            }
-        }
-    }
-
     /// Applies one accepted event. `clock` is where its record moves the shard's clock to.
     pub fn apply(&mut self, event: &Event<'_>, clock: Instant, out: &mut Vec<Change>) -> Outcome {
         let located = Located::of(event);
-        self.apply_at(located, event, clock, out)
-    }
-
-    /// Applies an event that was looked up before, as [`Shard::apply`] does.
-    pub fn apply_at(&mut self, located: Located, event: &Event<'_>, clock: Instant, out: &mut Vec<Change>) -> Outcome {
         let outcome = self.check(located, event);
-        if outcome == Outcome::Duplicate {
-            self.observe(clock);
-            return outcome;
+        if outcome != Outcome::Duplicate {
+            let mut now = self.open(located, &event.customer);
+            self.apply_open(&mut now, event, self.clock, out);
+            self.close(now);
         }
-        let n_before = out.len();
-        let index = self.open(located, &event.customer);
-        let mut record = self.now_of(index);
-        while record.due < event.time || record.due <= self.clock {
-            self.judge_due(&mut record, out);
-        }
-        self.touched.clear();
-        self.fold_open(event, record.latest);
-        let is_late = event.time < record.latest;
-        if is_late {
-            // Its first look is not bound by `min_stay`, so nothing is certain.
-            self.touched.add_all();
-        }
-        let cause = if is_late { Cause::LateEvent } else { Cause::Event };
-        let occasion = Occasion { at: event.time.max(record.latest), cause, due: record.due };
-        record.judged = record.latest;
-        record.latest = occasion.at;
-        self.judge_open(&mut record, occasion, out);
-        while record.due <= self.clock {
-            self.judge_due(&mut record, out);
-        }
-        self.close(index, record);
-        self.count_moves(&out[n_before..]);
         self.observe(clock);
         outcome
     }
@@ -209,7 +165,7 @@ impl Shard {
             let mut record = self.now_of(index);
             self.open_at(index);
             self.judge_due(&mut record, out);
-            self.put_back(index, record);
+            self.put_back(record);
             self.wait_or_arm(index);
             self.count_moves(&out[n_before..]);
         }
@@ -222,21 +178,19 @@ impl Shard {
         let outcome = self.check(located, event);
         self.observe(clock);
         if outcome != Outcome::Duplicate {
-            let index = self.open(located, &event.customer);
-            let mut record = self.now_of(index);
+            let mut record = self.open(located, &event.customer);
             self.fold_open(event, record.latest);
             record.latest = record.latest.max(event.time);
             record.due = TO_BE_ARMED;
-            self.close(index, record);
+            self.close(record);
         }
         outcome
     }
 
     /// Recovery: a customer's standing as it was published. Replaces what was known of it.
     pub fn restore(&mut self, customer: &str, standing: &Standing) {
-        let located = Located { hash: hash_of(customer), fingerprint: None, candidate: None };
-        let index = self.open(located, customer);
-        let mut record = self.now_of(index);
+        let located = Located { hash: hash_of(customer), fingerprint: None, candidate: None, block: None };
+        let mut record = self.open(located, customer);
         let cooldowns = &self.terms.cooldowns;
         let history = self.open.history_mut(&self.plan, cooldowns);
         history.sequence = standing.sequence;
@@ -255,7 +209,7 @@ impl Shard {
             self.sizes[dimension][size_index(place.segment)] += 1;
         }
         record.due = TO_BE_ARMED;
-        self.close(index, record);
+        self.close(record);
     }
 
     /// Recovery: nobody is in a segment, as if nothing had been published yet. Facts stay.
@@ -265,7 +219,7 @@ impl Shard {
             self.open_at(index);
             self.open.forget_standing(&self.plan, &self.terms.cooldowns);
             record.due = TO_BE_ARMED;
-            self.close(index, record);
+            self.close(record);
         }
         for segments in &mut self.sizes {
             segments.fill(0);
@@ -303,7 +257,7 @@ impl Shard {
                 latest: record.latest,
             };
             record.due = judge::next_due(&mut view, &self.terms, record.latest);
-            self.close(index, record);
+            self.close(record);
         }
         (end < n_all).then_some(end as u32)
     }
@@ -419,12 +373,12 @@ impl Shard {
     }
 
     /// Opens a customer, new or known.
-    fn open(&mut self, Located { hash, candidate, .. }: Located, customer: &str) -> u32 {
+    fn open(&mut self, Located { hash, candidate, .. }: Located, customer: &str) -> Now {
         let is_it = |index: &u32| id_of(&self.arena, &self.records.0[*index as usize]) == customer.as_bytes();
         // Who was new then may have come since.
         if let Some(index) = candidate.filter(is_it).or_else(|| self.find(hash, customer)) {
             self.open_at(index);
-            return index;
+            return self.now_of(index);
         }
         self.scratch.forget();
         self.open.open_new(&self.plan, &self.terms.cooldowns, customer);
@@ -442,7 +396,7 @@ impl Shard {
         directory
             .insert_unique(hash, index, |index| rapidhash::v3::rapidhash_v3(id_of(arena, &records.0[*index as usize])));
         self.sizes.iter_mut().for_each(|segments| segments[0] += 1);
-        index
+        self.now_of(index)
     }
 
     fn open_at(&mut self, index: u32) {
@@ -454,6 +408,30 @@ impl Shard {
     fn now_of(&self, index: u32) -> Now {
         let Record { due, latest, .. } = self.records.0[index as usize];
         Now { index, due, latest, judged: latest }
+    }
+
+    /// Folds an event into the open customer and judges them; `clock` is the shard's before its record.
+    fn apply_open(&mut self, now: &mut Now, event: &Event<'_>, clock: Instant, out: &mut Vec<Change>) {
+        let n_before = out.len();
+        while now.due < event.time || now.due <= clock {
+            self.judge_due(now, out);
+        }
+        self.touched.clear();
+        self.fold_open(event, now.latest);
+        let is_late = event.time < now.latest;
+        if is_late {
+            // Its first look is not bound by `min_stay`, so nothing is certain.
+            self.touched.add_all();
+        }
+        let cause = if is_late { Cause::LateEvent } else { Cause::Event };
+        let occasion = Occasion { at: event.time.max(now.latest), cause, due: now.due };
+        now.judged = now.latest;
+        now.latest = occasion.at;
+        self.judge_open(now, occasion, out);
+        while now.due <= clock {
+            self.judge_due(now, out);
+        }
+        self.count_moves(&out[n_before..]);
     }
 
     fn fold_open(&mut self, event: &Event, latest: Instant) {
@@ -497,20 +475,20 @@ impl Shard {
     }
 
     /// Puts the open customer back, to be met when they are due.
-    fn close(&mut self, index: u32, now: Now) {
-        self.put_back(index, now);
-        self.wheel.arm(&mut self.records, index);
+    fn close(&mut self, now: Now) {
+        self.put_back(now);
+        self.wheel.arm(&mut self.records, now.index);
     }
 
-    fn put_back(&mut self, index: u32, now: Now) {
+    fn put_back(&mut self, Now { index, due, latest, .. }: Now) {
         self.encoded.clear();
-        self.open.encode(&self.plan, &self.terms.cooldowns, now.latest, &mut self.encoded);
+        self.open.encode(&self.plan, &self.terms.cooldowns, latest, &mut self.encoded);
         let record = &mut self.records.0[index as usize];
         if let Some(export) = &mut self.export {
             export.keep(index, record, &self.arena);
         }
         record.block = self.arena.replace(record.block, &self.encoded);
-        (record.due, record.latest) = (now.due, now.latest);
+        (record.due, record.latest) = (due, latest);
     }
 
     /// Who is due again before others who wait already waits in their place among them.
@@ -569,13 +547,15 @@ impl Shard {
     }
 }
 
-/// Where an event's customer is, and what the event is known by. Good for as long as the shard is.
+/// Where an event's customer is, and what the event is known by.
 #[derive(Debug, Clone, Copy)]
-pub struct Located {
+struct Located {
     hash: u64,
     fingerprint: Option<u64>,
     /// Probably the customer, seldom another one. `None`: not looked for, or not there yet.
     candidate: Option<u32>,
+    /// Where the candidate's bytes were when it was looked for.
+    block: Option<Block>,
 }
 
 impl Located {
@@ -583,7 +563,7 @@ impl Located {
     fn of(event: &Event) -> Located {
         let hash = hash_of(&event.customer);
         let fingerprint = event.id.as_ref().map(|id| dedup::fingerprint(hash, event.kind, id));
-        Located { hash, fingerprint, candidate: None }
+        Located { hash, fingerprint, candidate: None, block: None }
     }
 }
 

@@ -104,6 +104,30 @@ impl Wheel {
         }
     }
 
+    /// Takes out some of those who are due up to `clock`, into `out` (in no order). False: nobody is.
+    pub fn take_due(&mut self, records: &mut impl Records, clock: Instant, out: &mut Vec<u32>) -> bool {
+        let n_before = out.len();
+        while let Some((level, slot, start)) = self.earliest().filter(|(_, _, start)| *start <= clock.0) {
+            self.now = self.now.max(start);
+            let mut index = self.take(level, slot);
+            while index != NIL {
+                let next = std::mem::take(records.links(index)).next;
+                let due = records.due(index);
+                if due <= clock {
+                    out.push(index);
+                } else if due.0 < HORIZON {
+                    let slot = self.slot_of(due.0);
+                    self.link(records, index, slot);
+                }
+                index = next;
+            }
+            if out.len() > n_before {
+                return true;
+            }
+        }
+        false
+    }
+
     /// The memory held beside the records, in bytes.
     pub fn held_bytes(&self) -> usize {
         self.heads.len() * size_of::<u32>()
@@ -202,6 +226,29 @@ mod tests {
                     last = at.0;
                     for index in out.drain(..) {
                         prop_assert_eq!(records.0[index as usize].0, at);
+                        records.0[index as usize].0 = Instant::NEVER;
+                    }
+                }
+                prop_assert!(records.0.iter().all(|(due, _)| due.0 > clock));
+            }
+        }
+
+        /// The same in no order, some times at once.
+        #[test]
+        fn everyone_due_is_taken_and_nobody_else(
+            steps in prop::collection::vec((0_u32..20, 0_i64..1 << 22, 0_i64..1 << 18), 1..200)
+        ) {
+            let mut records = List(vec![(Instant::NEVER, Links::default()); 20]);
+            let mut wheel = Wheel::default();
+            let mut clock = 0;
+            for (index, ahead, pass) in steps {
+                records.0[index as usize].0 = Instant(clock + 1 + ahead);
+                wheel.arm(&mut records, index);
+                clock += pass;
+                let mut out = Vec::new();
+                while wheel.take_due(&mut records, Instant(clock), &mut out) {
+                    for index in out.drain(..) {
+                        prop_assert!(records.0[index as usize].0.0 <= clock);
                         records.0[index as usize].0 = Instant::NEVER;
                     }
                 }

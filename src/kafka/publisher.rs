@@ -1,7 +1,8 @@
 //! Publishes groups of records and the offsets that they cover, each group in one transaction.
 //!
 //! A producer that met any failure or doubt is at its end: it never aborts and goes on, since librdkafka resends by
-//! itself and a delayed first copy could end or rewind the next transaction. What always holds: all records are
+//! itself and a delayed first copy could end or rewind the next transaction. It does so without a word, but not at once:
+//! a commit that took as long as that is doubtful, however well it went. What always holds: all records are
 //! acknowledged before offsets are sent; offsets carry the generation and the member that the caller vouches for; a
 //! publisher that is at its end refuses everything.
 
@@ -64,7 +65,8 @@ pub enum Reason {
 /// A transactional producer.
 pub struct Publisher {
     producer: ThreadedProducer<Context>,
-    slow_commit: Duration,
+    /// When offsets and commit take longer, one of them may have been sent twice.
+    trusted_for: Duration,
     timeout: Duration,
     is_spent: bool,
 }
@@ -142,7 +144,7 @@ impl Publisher {
         })?;
         Ok(Publisher {
             producer,
-            slow_commit: settings.slow_commit(),
+            trusted_for: settings.trusted_for(),
             timeout: settings.transaction_timeout(),
             is_spent: false,
         })
@@ -212,6 +214,16 @@ impl Publisher {
         Ok(())
     }
 
+    /// The cause behind what a call says. A producer that was ended from outside throws its records away; and who lets a
+    /// transaction stay open for too long, frozen perhaps, is fenced by the broker and not by somebody else.
+    fn cause(&self, reason: Reason, started: Instant) -> Reason {
+        let fatal = self.producer.client().fatal_error();
+        match fatal.map_or(reason, |(code, text)| reason_of(code, text)) {
+            Reason::Fenced(text) if started.elapsed() >= self.timeout => Reason::TimedOut(text),
+            other => other,
+        }
+    }
+
     /// Fenced by the group as it is at this moment, which must be the one that the caller vouches for.
     fn send_offsets(
         &self,
@@ -242,19 +254,25 @@ impl Publishing<Member> for Publisher {
         self.is_spent = true;
         self.context().is_shaken.store(false, Ordering::Release);
         *self.context().delivered() = Delivered::default();
-        let deadline = Instant::now() + self.timeout;
-        let sent = self.send(records, deadline).and_then(|()| self.send_offsets(offsets, fence, deadline));
-        if let Err(reason) = sent {
-            return Outcome::NotCommitted(reason);
-        }
         let started = Instant::now();
+        let deadline = started + self.timeout;
+        if let Err(reason) = self.send(records, deadline) {
+            return Outcome::NotCommitted(self.cause(reason, started));
+        }
+        let sent = Instant::now();
+        if let Err(reason) = self.send_offsets(offsets, fence, deadline) {
+            return Outcome::NotCommitted(self.cause(reason, started));
+        }
         match self.producer.commit_transaction(remaining(deadline)) {
             Ok(()) => {
-                let is_slow = started.elapsed() > self.slow_commit;
-                self.is_spent = is_slow || self.context().is_shaken.load(Ordering::Acquire);
+                let took = sent.elapsed();
+                self.is_spent = took >= self.trusted_for || self.context().is_shaken.load(Ordering::Acquire);
+                if self.is_spent {
+                    tracing::debug!("a commit took {took:?}: its producer is replaced");
+                }
                 Outcome::Committed
             }
-            Err(error) => Outcome::Unknown(reason(&error)),
+            Err(error) => Outcome::Unknown(self.cause(reason(&error), started)),
         }
     }
 

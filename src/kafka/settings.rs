@@ -11,8 +11,10 @@ use crate::config::service::Refusal;
 /// A transaction that is open for longer is aborted by the broker. Shorter than the session, so that a member that was
 /// thrown out of the group has none left.
 pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
-/// A broker that does not answer for so long is given up; a commit that takes half of it ends its producer.
+/// A broker that does not answer for so long is given up.
 pub const SOCKET_TIMEOUT: Duration = Duration::from_secs(10);
+/// The end of a transaction is not sent again sooner, so one that is over sooner was sent once.
+pub const RETRY_BACKOFF: Duration = Duration::from_millis(500);
 /// How long a request that nothing depends on may take.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -152,8 +154,7 @@ impl Settings {
             &[
                 ("linger.ms", "0.5"),
                 ("queue.buffering.max.messages", "200000"),
-                ("retry.backoff.ms", "1"),
-                ("retry.backoff.max.ms", "5"),
+                ("retry.backoff.ms", &RETRY_BACKOFF.as_millis().to_string()),
                 ("reconnect.backoff.max.ms", "1000"),
                 ("socket.timeout.ms", &socket.as_millis().to_string()),
                 ("transaction.timeout.ms", &transaction.as_millis().to_string()),
@@ -162,9 +163,12 @@ impl Settings {
         )
     }
 
-    /// What a commit may take before its producer is not trusted any more.
-    pub fn slow_commit(&self) -> Duration {
-        self.millis("socket.timeout.ms").unwrap_or(SOCKET_TIMEOUT.min(self.transaction_timeout())) / 2
+    /// What offsets and commit of a transaction may take together before their producer is not trusted any more. librdkafka
+    /// waits at least four fifths of `retry.backoff.ms`, or `retry.backoff.max.ms`, before it sends a request again, or
+    /// 500 ms where it does not ask these settings: what is over in three quarters of the least of them was sent once.
+    pub fn trusted_for(&self) -> Duration {
+        let given = ["retry.backoff.ms", "retry.backoff.max.ms"].into_iter().filter_map(|name| self.millis(name));
+        given.fold(RETRY_BACKOFF, Duration::min) * 3 / 4
     }
 
     /// How long a transaction may stay open.

@@ -21,6 +21,8 @@ pub enum Bug {
     CutsTheChain,
     /// A producer that met a failure is used on, and sends again at once what was surely not committed.
     KeepsProducer,
+    /// A producer is used on although a commit may have been asked for twice, since the second answer was good.
+    TrustsRepeats,
     /// After an unknown outcome the shard's record is read before a new producer has settled it.
     ReadsBeforeNewProducer,
     /// An unknown outcome is taken for a failure: the epoch is sent again without a look.
@@ -62,7 +64,7 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Bug; 26] = [
+    pub const ALL: [Bug; 27] = [
         Bug::StampsAnew,
         Bug::KeepsForeignParts,
         Bug::CommitsWhileRevoked,
@@ -70,6 +72,7 @@ impl Bug {
         Bug::LeavesOutUnchangedOffsets,
         Bug::CutsTheChain,
         Bug::KeepsProducer,
+        Bug::TrustsRepeats,
         Bug::ReadsBeforeNewProducer,
         Bug::TakesUnknownForFailed,
         Bug::TakesUnknownForCommitted,

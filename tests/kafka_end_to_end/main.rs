@@ -1,7 +1,9 @@
 //! The service against a real Kafka, from events in to changes as a read-committed subscriber sees them.
 
+mod cluster;
 mod faults;
 mod history;
+mod multitude;
 mod network;
 mod receiver;
 mod restarts;

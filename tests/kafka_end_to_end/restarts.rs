@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::history::live_orders;
-use crate::shop::{Finally, Shop, assert_gapless, assert_same, now_ms, quick_rules};
+use crate::shop::{Finally, Shop, quick_rules};
 use testbed::kafka::Broker;
 
 const N_RESTARTS: usize = 6;
@@ -42,13 +42,7 @@ fn roll(name: &str, more: &str, n_restarts: usize) -> usize {
         is_over.store(true, Ordering::Relaxed);
         (producing.join().expect("it does not fail"), instances, n_reloads)
     });
-    let until = jiff::Timestamp::from_millisecond(now_ms() + 4_000).expect("it is a time").to_string();
-    let lines: Vec<&str> = events.iter().map(String::as_str).collect();
-    let expected = shop.replayed(&[lines], &until);
-    shop.wait_for_changes(expected.len(), |_| true);
-    let found = shop.changes();
-    assert_gapless(&found);
-    assert_same(&found, &expected);
+    shop.assert_as_undisturbed(&events);
     for instance in instances.into_iter().flatten() {
         assert_eq!(instance.terminate().0, Some(0), "{}", shop.logs());
     }
@@ -77,4 +71,34 @@ fn who_stays_a_member_over_a_restart_costs_the_others_nothing() {
 fn who_leaves_the_group_at_a_restart_hands_over_and_takes_back() {
     let n_restarts = n_restarts();
     assert!(roll("leaving", "", n_restarts) > 2 * n_restarts);
+}
+
+#[test]
+fn of_two_processes_of_one_name_the_later_goes_on_and_the_earlier_says_why_it_ends() {
+    let shop = Shop::open(Broker::shared(), "namesakes", 3, &["orders"], &quick_rules("2s"));
+    let settings = "[time]\ngrace = \"5s\"\n";
+    let is_over = AtomicBool::new(false);
+    let (events, later) = std::thread::scope(|scope| {
+        let producing = scope.spawn(|| live_orders(&shop, &is_over));
+        let _over = Finally(|| is_over.store(true, Ordering::Relaxed));
+        let n_more = |n: usize| {
+            let goal = shop.changes().len() + n;
+            shop.wait_for_changes(goal, |_| true);
+        };
+        let mut present = shop.start("a", settings);
+        n_more(100);
+        for _ in 0..3 {
+            let later = shop.start("a", settings);
+            assert_eq!(present.wait(), Some(3), "{}", shop.logs());
+            present = later;
+            n_more(100);
+        }
+        is_over.store(true, Ordering::Relaxed);
+        (producing.join().expect("it does not fail"), present)
+    });
+    let said = shop.log("a");
+    assert_eq!(said.matches("ended: another").count(), 3, "{said}");
+    let n_changes = shop.assert_as_undisturbed(&events);
+    assert_eq!(later.terminate().0, Some(0), "{}", shop.logs());
+    assert_eq!(shop.changes().len(), n_changes);
 }

@@ -200,6 +200,22 @@ impl<'b> Shop<'b> {
         let text = String::from_utf8(output.stdout).expect("changes are text");
         text.lines().map(change).collect()
     }
+
+    /// What live orders give when nothing goes wrong, with everything that is due within the next seconds.
+    pub fn undisturbed(&self, orders: &[String]) -> Vec<Change> {
+        let until = jiff::Timestamp::from_millisecond(now_ms() + 4_000).expect("it is a time").to_string();
+        self.replayed(&[orders.iter().map(String::as_str).collect()], &until)
+    }
+
+    /// Waits for all that, and compares: per customer, the same changes in the same order and no others. Says how many.
+    pub fn assert_as_undisturbed(&self, orders: &[String]) -> usize {
+        let expected = self.undisturbed(orders);
+        self.wait_for_changes(expected.len(), |_| true);
+        let found = self.changes();
+        assert_gapless(&found);
+        assert_same(&found, &expected);
+        found.len()
+    }
 }
 
 /// A running instance. Dropped, it is killed.
@@ -216,6 +232,13 @@ impl Instance {
     pub fn signal(&self, signal: &str) {
         let status = Command::new("kill").args([signal, &self.id()]).status().expect("kill runs");
         assert!(status.success(), "kill {signal} failed");
+    }
+
+    /// The most memory that it ever had.
+    pub fn peak_kib(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).expect("it runs");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the system tells it");
+        peak.trim().trim_end_matches(" kB").parse().expect("it is a number")
     }
 
     /// Its exit code, if it has ended by itself.

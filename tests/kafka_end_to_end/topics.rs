@@ -34,12 +34,6 @@ fn configure(broker: &Broker, topic: &str, settings: &[(&str, &str)]) {
     }
 }
 
-/// What the same orders give when nothing goes wrong, as far as it is due now.
-fn undisturbed(shop: &Shop, events: &[String]) -> Vec<Change> {
-    let until = jiff::Timestamp::from_millisecond(now_ms() + 4_000).expect("it is a time").to_string();
-    shop.replayed(&[events.iter().map(String::as_str).collect()], &until)
-}
-
 #[test]
 fn an_output_topic_that_refuses_writes_holds_everything_up_and_loses_nothing() {
     let broker = Broker::shared();
@@ -61,11 +55,7 @@ fn an_output_topic_that_refuses_writes_holds_everything_up_and_loses_nothing() {
         is_over.store(true, Ordering::Relaxed);
         producing.join().expect("it does not fail")
     });
-    let expected = undisturbed(&shop, &events);
-    shop.wait_for_changes(expected.len(), |_| true);
-    let found = shop.changes();
-    assert_gapless(&found);
-    assert_same(&found, &expected);
+    shop.assert_as_undisturbed(&events);
     assert_eq!(instance.terminate().0, Some(0), "{}", shop.logs());
 }
 
@@ -90,7 +80,7 @@ fn offsets_of_the_group_that_are_deleted_are_not_missed() {
     shop.wait_until("the end of the input", || shop.is_consumed());
     assert_eq!(instance.terminate().0, Some(0), "{}", shop.logs());
     assert_gapless(&shop.changes());
-    assert_same(&shop.changes(), &undisturbed(&shop, &events));
+    assert_same(&shop.changes(), &shop.undisturbed(&events));
 }
 
 #[test]
@@ -108,7 +98,7 @@ fn while_somebody_elses_transaction_is_open_on_an_input_no_time_passes() {
     open.abort_transaction(Duration::from_secs(30)).expect("it aborts");
     let found = shop.wait_for_changes(10, |_| true);
     assert_gapless(&found);
-    assert_same(&found, &undisturbed(&shop, &events));
+    assert_same(&found, &shop.undisturbed(&events));
     assert_eq!(instance.terminate().0, Some(0), "{}", shop.logs());
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::history::{UNTIL, is_before_until, live_orders, online_retail, shipped_rules};
-use crate::shop::{Finally, Instance, Shop, assert_gapless, assert_same, now_ms, open_transaction, quick_rules};
+use crate::shop::{Finally, Instance, Shop, assert_gapless, assert_same, open_transaction, quick_rules};
 use rdkafka::producer::Producer as _;
 use testbed::kafka::{Broker, Record};
 
@@ -211,14 +211,8 @@ fn what_passing_time_tells_survives_whatever_is_done_to_three_instances() {
         producing.join().expect("it does not fail")
     });
     torment.relent();
-    let until = jiff::Timestamp::from_millisecond(now_ms() + 4_000).expect("it is a time").to_string();
-    let lines: Vec<&str> = events.iter().map(String::as_str).collect();
-    let expected = shop.replayed(&[lines], &until);
-    shop.wait_for_changes(expected.len(), |_| true);
-    let found = shop.changes();
-    assert_gapless(&found);
-    assert_same(&found, &expected);
+    let n_changes = shop.assert_as_undisturbed(&events);
     let suffered = torment.dismiss();
-    assert_eq!(shop.changes().len(), expected.len());
-    println!("torture-live: {suffered:?}; {} changes as undisturbed", found.len());
+    assert_eq!(shop.changes().len(), n_changes);
+    println!("torture-live: {suffered:?}; {n_changes} changes as undisturbed");
 }

@@ -1,6 +1,5 @@
 //! One seed: instances that start, are stopped, killed and cut off, and whose clocks jump, while a shop goes on; then quiet, and the verdict.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -120,12 +119,7 @@ impl Life {
         let schedule = Schedule::new(rng.u64(..));
         let mut broker = Broker::new(rng.u64(..), &topics, n_partitions as i32);
         broker.marker_delay_max = rng.choice([0, 20_000, 400_000, 3 * SECOND]).unwrap_or_default();
-        let weather = Weather {
-            cut_until: BTreeMap::new(),
-            one_lost_in: rng.choice([0, 200, 30, 8]).unwrap_or_default(),
-            one_unheard_in: fastrand::Rng::with_seed(!seed).choice([0, 0, 40]).unwrap_or_default(),
-            delay_max: rng.choice([2_000, 50_000, 300_000]).unwrap_or_default(),
-        };
+        let weather = Weather::draw(&mut rng);
         let world = Arc::new(World {
             broker: Mutex::new(broker),
             weather: Mutex::new(weather),
@@ -319,7 +313,7 @@ impl Life {
         for process in std::mem::take(&mut self.world.shelf().publishing) {
             let slot = self.slots.iter_mut().find(|slot| slot.process == Some(process));
             if let Some(slot) = slot.filter(|_| !self.is_calm)
-                && self.rng.u8(0..12) == 0
+                && self.rng.u8(0..3) == 0
             {
                 self.world.schedule.set_stopped(process, true);
                 slot.back = now + self.rng.u64(SESSION..2 * SESSION);

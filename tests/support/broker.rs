@@ -1,4 +1,4 @@
-//! One Apache Kafka node as a child process: started, killed, frozen and started again.
+//! Apache Kafka nodes as child processes, one alone or some in a cluster: started, killed, frozen and started again.
 //!
 //! It does not outlive the test program, however that ends: the JVM's parent is a shell that waits on a pipe from us
 //! and, when the pipe closes, kills the JVM and removes its folder. Logs and data are in that folder.
@@ -36,7 +36,9 @@ wait
 /// A running broker. Dropping it kills it and removes its folder.
 pub struct Broker {
     dir: PathBuf,
+    /// Of all brokers of its cluster.
     address: String,
+    n_replicas: i32,
     node: Mutex<Option<Node>>,
 }
 
@@ -63,11 +65,33 @@ impl Broker {
     }
 
     fn start_behind(proxy: Option<&Proxy>, properties: &[(&str, &str)]) -> Broker {
+        let [broker] = Broker::until_started(|| [Broker::prepare(&Place::alone(), proxy, properties)]);
+        broker
+    }
+
+    /// Three brokers of one cluster, where every topic has three replicas and two must have what is acknowledged. Any of
+    /// them speaks for all; each is killed on its own.
+    pub fn cluster() -> [Broker; 3] {
+        let properties = [
+            ("default.replication.factor", "3"),
+            ("min.insync.replicas", "2"),
+            ("offsets.topic.replication.factor", "3"),
+            ("transaction.state.log.replication.factor", "3"),
+            ("transaction.state.log.min.isr", "2"),
+            ("replica.lag.time.max.ms", "3000"),
+        ];
+        Broker::until_started(|| Place::three().map(|place| Broker::prepare(&place, None, &properties)))
+    }
+
+    /// Starts what was prepared; none of a cluster answers before most are there.
+    fn until_started<const N: usize>(prepare: impl Fn() -> [Broker; N]) -> [Broker; N] {
         let mut failure = String::new();
         for _ in 0..3 {
-            let broker = Broker::prepare(proxy, properties);
-            match broker.launch() {
-                Ok(()) => return broker,
+            let brokers = prepare();
+            let started = brokers.each_ref().map(Broker::spawn);
+            let ready = brokers.iter().zip(started).try_for_each(|(broker, jvm)| broker.wait_until_ready(jvm));
+            match ready {
+                Ok(()) => return brokers,
                 // Most likely somebody else took a port between our look and the broker's.
                 Err(error) => failure = error,
             }
@@ -81,12 +105,17 @@ impl Broker {
         SHARED.get_or_init(Broker::start)
     }
 
-    /// `host:port`, for `bootstrap.servers`.
+    /// `host:port`, for `bootstrap.servers`; those of all brokers of a cluster.
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// A client configuration that knows this broker and nothing else.
+    /// How many replicas its topics have.
+    pub(crate) fn n_replicas(&self) -> i32 {
+        self.n_replicas
+    }
+
+    /// A client configuration that knows this broker, or this cluster, and nothing else.
     pub fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.address);
@@ -108,7 +137,7 @@ impl Broker {
 
     /// Starts the killed broker again, on its ports and data, and waits until it answers.
     pub fn restart(&self) {
-        if let Err(error) = self.launch() {
+        if let Err(error) = self.wait_until_ready(self.spawn()) {
             panic!("Kafka did not start again: {error}");
         }
     }
@@ -134,13 +163,12 @@ impl Broker {
     }
 
     /// Writes the settings and formats the storage.
-    fn prepare(proxy: Option<&Proxy>, properties: &[(&str, &str)]) -> Broker {
+    fn prepare(place: &Place, proxy: Option<&Proxy>, properties: &[(&str, &str)]) -> Broker {
         let dir = tempfile::Builder::new().prefix("dormouse-kafka-").tempdir().expect("a temporary folder").keep();
-        let [port, controller] = free_ports();
-        let mut text = server_properties(port, controller, &dir.join("data"));
-        let mut address = format!("127.0.0.1:{port}");
+        let mut text = server_properties(place, &dir.join("data"));
+        let mut address = place.bootstrap();
         if let Some(proxy) = proxy {
-            proxy.lead_to(port);
+            proxy.lead_to(place.port());
             address = proxy.address().to_string();
             text.push_str(&format!("advertised.listeners=PLAINTEXT://{address}\n"));
         }
@@ -149,7 +177,8 @@ impl Broker {
         }
         fs::write(dir.join("server.properties"), text).expect("the broker's folder is writable");
         fs::write(dir.join("log4j2.properties"), LOGGING).expect("the broker's folder is writable");
-        let broker = Broker { address, dir, node: Mutex::new(None) };
+        let n_replicas = i32::try_from(place.ports.len()).expect("they are few");
+        let broker = Broker { address, n_replicas, dir, node: Mutex::new(None) };
         let formatted = broker
             .java(&["-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
             .arg(broker.dir.join("server.properties"))
@@ -164,8 +193,8 @@ impl Broker {
         broker
     }
 
-    /// Starts the JVM and waits until a client gets an answer.
-    fn launch(&self) -> Result<(), String> {
+    /// Starts the JVM and says its process id.
+    fn spawn(&self) -> u32 {
         let java = self.java(&["-Xms256m", "-Xmx1g", "kafka.Kafka"]);
         let mut keeper = Command::new("sh")
             .args(["-c", KEEPER, "sh"])
@@ -186,9 +215,10 @@ impl Broker {
         *self.node() = Some(Node { keeper, jvm });
         // Whoever is dropped from now on cleans up again.
         drop(fs::remove_file(self.dir.join("keep")));
-        self.wait_until_ready(jvm)
+        jvm
     }
 
+    /// Waits until a client gets an answer.
     fn wait_until_ready(&self, jvm: u32) -> Result<(), String> {
         let deadline = Instant::now() + START_TIMEOUT;
         let consumer: BaseConsumer = self.client().set("reconnect.backoff.max.ms", "250").create().expect("a client");
@@ -244,19 +274,52 @@ fn libs() -> &'static Path {
     })
 }
 
-/// Two ports that nobody listens on, below the range that the system gives to outgoing connections.
-fn free_ports() -> [u16; 2] {
+/// A node's place in its cluster: which of all it is, and the ports of all, of the broker and of the controller.
+struct Place {
+    index: usize,
+    ports: Vec<[u16; 2]>,
+}
+
+impl Place {
+    fn alone() -> Place {
+        let [port, controller] = free_ports();
+        Place { index: 0, ports: vec![[port, controller]] }
+    }
+
+    fn three() -> [Place; 3] {
+        let [a, b, c, d, e, f] = free_ports();
+        [0, 1, 2].map(|index| Place { index, ports: vec![[a, b], [c, d], [e, f]] })
+    }
+
+    fn port(&self) -> u16 {
+        self.ports[self.index][0]
+    }
+
+    fn bootstrap(&self) -> String {
+        let addresses: Vec<String> = self.ports.iter().map(|[port, _]| format!("127.0.0.1:{port}")).collect();
+        addresses.join(",")
+    }
+
+    /// Nodes are numbered from 1.
+    fn voters(&self) -> String {
+        let voter = |(index, [_, port]): (usize, &[u16; 2])| format!("{}@127.0.0.1:{port}", index + 1);
+        let voters: Vec<String> = self.ports.iter().enumerate().map(voter).collect();
+        voters.join(",")
+    }
+}
+
+/// Ports that nobody listens on, below the range that the system gives to outgoing connections.
+fn free_ports<const N: usize>() -> [u16; N] {
     let seed = std::process::id().wrapping_mul(7919) ^ Instant::now().elapsed().subsec_nanos() ^ nanos();
     let mut candidates = (0..10_000u32).map(|i| 15_000 + (seed.wrapping_add(i * 37) % 17_000) as u16);
-    let mut next = || {
+    // All are held until all are found, so that they differ.
+    let listeners = [(); N].map(|()| {
         candidates
             .by_ref()
             .find_map(|port| TcpListener::bind(("127.0.0.1", port)).ok())
             .expect("some port on loopback is free")
-    };
-    // Both are held until both are found, so that they differ.
-    let (first, second) = (next(), next());
-    [first, second].map(|listener| listener.local_addr().expect("it is bound").port())
+    });
+    listeners.map(|listener| listener.local_addr().expect("it is bound").port())
 }
 
 /// Something that differs from one moment to the next.
@@ -275,12 +338,13 @@ fn signal(which: &str, pid: u32) {
     assert!(status.success(), "kill {which} {pid} failed");
 }
 
-/// One node that is both broker and controller, small and quick to start; nothing is ever deleted by age.
-fn server_properties(port: u16, controller: u16, data: &Path) -> String {
+/// A node that is both broker and controller, small and quick to start; nothing is ever deleted by age.
+fn server_properties(place: &Place, data: &Path) -> String {
+    let [port, controller] = place.ports[place.index];
     format!(
         "process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
+node.id={}
+controller.quorum.voters={}
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 controller.listener.names=CONTROLLER
@@ -306,6 +370,8 @@ auto.create.topics.enable=false
 log.retention.ms=-1
 log.cleaner.dedupe.buffer.size=8388608
 ",
+        place.index + 1,
+        place.voters(),
         data.display()
     )
 }

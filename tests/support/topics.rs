@@ -1,6 +1,7 @@
 //! Topics of a broker: made, filled, and read to their end as a read-committed subscriber sees them.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -59,7 +60,7 @@ impl Record {
 impl Broker {
     /// Makes a topic and waits until it can be used.
     pub fn create_topic(&self, name: &str, n_partitions: i32, settings: &[(&str, &str)]) {
-        let mut topic = NewTopic::new(name, n_partitions, TopicReplication::Fixed(1));
+        let mut topic = NewTopic::new(name, n_partitions, TopicReplication::Fixed(self.n_replicas()));
         for (key, value) in settings {
             topic = topic.set(key, value);
         }
@@ -146,17 +147,17 @@ impl Broker {
     /// The high watermark of every partition. Transaction markers have offsets too, so this is not a count.
     pub fn high_watermarks(&self, topic: &str) -> Vec<i64> {
         let reader = self.reader("read_uncommitted");
-        let n_partitions = self.n_partitions(&reader, topic).unwrap_or_else(|| panic!("there is no topic {topic}"));
+        let n_partitions = self.n_led(&reader, topic);
         (0..n_partitions).map(|partition| stable_offset(&reader, topic, partition)).collect()
     }
 
     /// The next offsets that a group committed, for every partition of a topic; `None` where it committed none.
     pub fn committed_offsets(&self, group: &str, topic: &str) -> Vec<Option<i64>> {
         let reader: BaseConsumer = self.client().set("group.id", group).create().expect("a consumer");
-        let n_partitions = self.n_partitions(&reader, topic).unwrap_or_else(|| panic!("there is no topic {topic}"));
+        let n_partitions = self.n_led(&reader, topic);
         let mut wanted = TopicPartitionList::new();
         wanted.add_partition_range(topic, 0, n_partitions - 1);
-        let found = reader.committed_offsets(wanted, TIMEOUT).expect("the broker answers");
+        let found = patiently(topic, || reader.committed_offsets(wanted.clone(), TIMEOUT));
         found
             .elements()
             .iter()
@@ -167,8 +168,13 @@ impl Broker {
             .collect()
     }
 
+    /// How many partitions a topic has, once each has a leader: in a cluster whose brokers die that may take a while.
+    fn n_led(&self, reader: &BaseConsumer, topic: &str) -> i32 {
+        patiently(topic, || self.n_partitions(reader, topic).ok_or("a partition has no leader"))
+    }
+
     fn n_partitions(&self, reader: &BaseConsumer, topic: &str) -> Option<i32> {
-        let found = reader.fetch_metadata(Some(topic), TIMEOUT).expect("the broker answers");
+        let found = patiently(topic, || reader.fetch_metadata(Some(topic), TIMEOUT));
         let topic = found.topics().iter().find(|found| found.name() == topic)?;
         let led = topic.error().is_none() && topic.partitions().iter().all(|p| p.error().is_none() && p.leader() >= 0);
         led.then(|| topic.partitions().len() as i32)
@@ -252,7 +258,19 @@ fn admin_options() -> AdminOptions {
 
 /// The end of a partition as the reader's isolation level has it: the high watermark, or the last stable offset.
 fn stable_offset(reader: &BaseConsumer, topic: &str, partition: i32) -> i64 {
-    reader.fetch_watermarks(topic, partition, TIMEOUT).expect("the broker answers").1
+    patiently(topic, || reader.fetch_watermarks(topic, partition, TIMEOUT)).1
+}
+
+/// Asks until there is an answer.
+fn patiently<T, E: Display>(topic: &str, mut ask: impl FnMut() -> Result<T, E>) -> T {
+    let deadline = Instant::now() + TIMEOUT;
+    loop {
+        match ask() {
+            Ok(answer) => return answer,
+            Err(error) => assert!(Instant::now() < deadline, "{topic}: {error}"),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Reads every partition from its start to its end.
@@ -269,7 +287,8 @@ fn read_to_end(reader: &BaseConsumer, topic: &str, n_partitions: i32) -> Vec<Rec
         match reader.poll(Duration::from_millis(500)) {
             Some(Ok(message)) => records.push(owned(&message)),
             Some(Err(KafkaError::PartitionEOF(partition))) => drop(open.remove(&partition)),
-            Some(Err(error)) => panic!("reading {topic} failed: {error}"),
+            // A broker that dies is not the end: another one leads.
+            Some(Err(error)) => assert!(Instant::now() < deadline, "reading {topic} failed: {error}"),
             None => assert!(Instant::now() < deadline, "the end of {topic} was not reached"),
         }
     }

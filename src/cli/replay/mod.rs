@@ -19,7 +19,7 @@ use crate::rules::Plan;
 use crate::rules::units::parse_span;
 
 /// Changes, and with --sort the files, each may take so much memory before they go to temporary files.
-const SORT_BYTES_MAX: usize = 256 << 20;
+const SORT_BYTES_MAX: usize = 512 << 20;
 const HELP: &str = "\
 Examples:
   dormouse replay -c segments.toml events.jsonl > changes.jsonl

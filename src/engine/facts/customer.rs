@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::interests::{self, Items};
 use super::series::{Layout, Series};
+use crate::engine::bits;
 use crate::engine::change::{Interests, Place, Standing};
 use crate::engine::intern::Interner;
 use crate::engine::varint::{self, Reader};
@@ -60,24 +61,16 @@ impl SeriesSet {
     }
 
     fn contains(&self, index: usize) -> bool {
-        self.0[index / 64] & (1 << (index % 64)) != 0
+        bits::contains(&self.0, index)
     }
 
     fn set(&mut self, index: usize, is_in: bool) {
-        let bit = 1 << (index % 64);
-        let word = &mut self.0[index / 64];
-        *word = if is_in { *word | bit } else { *word & !bit };
+        bits::set(&mut self.0, index, is_in);
     }
 
     /// The first one from an index on.
     fn next(&self, from: usize) -> Option<usize> {
-        let mut word = from / 64;
-        let mut bits = self.0.get(word)? >> (from % 64) << (from % 64);
-        while bits == 0 {
-            word += 1;
-            bits = *self.0.get(word)?;
-        }
-        Some(word * 64 + bits.trailing_zeros() as usize)
+        bits::next(&self.0, from)
     }
 
     /// As many bytes as hold them, the lowest first.
@@ -331,10 +324,15 @@ impl Customer {
         self.changed.set(index, true);
     }
 
+    #[inline]
     fn open_slot(&mut self, plan: &Plan, index: usize, latest: Instant) {
-        if self.decoded.contains(index) {
-            return;
+        if !self.decoded.contains(index) {
+            self.read_slot(plan, index, latest);
         }
+    }
+
+    #[inline(never)]
+    fn read_slot(&mut self, plan: &Plan, index: usize, latest: Instant) {
         self.decoded.set(index, true);
         let layout = Customer::layout(plan, index, self.raw_base);
         let slot = &mut self.slots[index];

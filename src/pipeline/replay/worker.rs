@@ -13,14 +13,15 @@ use super::merge::FromFile;
 use super::packed::{Origin, pack, pack_key};
 use super::reader::Raw;
 use super::spill::{Sorted, Sorter};
-use crate::engine::{Cause, Change, Located, Outcome, Progress, Shard};
+use crate::engine::{Arrival, Cause, Change, Outcome, Shard};
 use crate::event::{Decoder, Event, Instant, Span};
 
-/// Judgements between two looks at what they brought, so that an hour in which everybody is due fits into memory.
-const ADVANCE_BUDGET: usize = 4_096;
+/// Changes that time brings are handed on when they are so many, so that an hour in which everybody is due fits into
+/// memory.
+const CHANGES_HELD: usize = 4_096;
 
-/// Events that are looked up before the first of them is applied.
-const LOOKAHEAD: usize = 32;
+/// Events that are applied together.
+const BATCH_EVENTS: usize = 512;
 
 /// A chunk that events of a job stand in.
 pub struct Part {
@@ -132,49 +133,54 @@ impl<S: Sink> Worker<S> {
     }
 
     fn apply(&mut self, job: &Job, changes: &mut Vec<Change>) -> io::Result<()> {
-        let (mut wanted, mut located) = (Vec::with_capacity(LOOKAHEAD), Vec::with_capacity(LOOKAHEAD));
-        for entries in job.entries.chunks(LOOKAHEAD) {
+        let (mut wanted, mut arrivals) = (Vec::with_capacity(BATCH_EVENTS), Vec::with_capacity(BATCH_EVENTS));
+        for entries in job.entries.chunks(BATCH_EVENTS) {
             wanted.clear();
-            wanted.extend(entries.iter().filter(|entry| self.sink.wants(&job.event(entry).1)));
-            self.shard.locate(wanted.iter().map(|entry| &job.event(entry).1), &mut located);
-            for (entry, located) in wanted.iter().zip(&located) {
-                self.apply_one(job, entry, *located, changes)?;
+            wanted.extend(entries.iter().copied().filter(|entry| self.sink.wants(&job.event(entry).1)));
+            arrivals.clear();
+            arrivals.extend(wanted.iter().map(|entry| {
+                let (_, event) = job.event(entry);
+                // Records of other shards moved the clock too. Only this customer's overdue judgements matter now.
+                let clock_before = entry.clock_before;
+                Arrival { event, clock_before, clock_after: clock_before.max(event.time - self.grace) }
+            }));
+            self.apply_together(job, &wanted, &arrivals, changes)?;
+        }
+        let Worker { shard, sink, n_changes, .. } = self;
+        let mut overdue = shard.overdue(job.clock);
+        while overdue.judge_next(changes) {
+            if changes.len() >= CHANGES_HELD {
+                give(sink, n_changes, changes, None)?;
             }
         }
-        while self.shard.advance(job.clock, ADVANCE_BUDGET, changes) == Progress::More {
-            self.give(changes, None)?;
-        }
-        self.give(changes, None)
+        give(sink, n_changes, changes, None)
     }
 
-    fn apply_one(&mut self, job: &Job, entry: &Entry, located: Located, changes: &mut Vec<Change>) -> io::Result<()> {
-        let (line, event) = job.event(entry);
-        // Records of other shards moved the clock too. Only this customer's overdue judgements matter now.
-        self.shard.observe(entry.clock_before);
-        let clock_after = entry.clock_before.max(event.time - self.grace);
-        let outcome = self.shard.apply_at(located, event, clock_after, changes);
-        if !changes.is_empty() {
-            let part = &job.parts[entry.part as usize];
-            let line = part.decoded.borrow_owner().line_number(part.n_lines_before, *line);
-            self.give(changes, Some(Origin { file: part.file, line }))?;
-        }
-        match outcome {
-            Outcome::Folded => self.sink.folded(event),
-            Outcome::Unchecked => {
-                self.n_unchecked += 1;
-                self.sink.folded(event);
+    fn apply_together(
+        &mut self,
+        job: &Job,
+        entries: &[Entry],
+        arrivals: &[Arrival],
+        changes: &mut Vec<Change>,
+    ) -> io::Result<()> {
+        let Worker { shard, sink, n_changes, n_duplicates, n_unchecked, .. } = self;
+        let mut batch = shard.batch(arrivals);
+        while let Some((index, outcome)) = batch.apply_next(changes) {
+            if !changes.is_empty() {
+                let part = &job.parts[entries[index].part as usize];
+                let (line, _) = job.event(&entries[index]);
+                let line = part.decoded.borrow_owner().line_number(part.n_lines_before, *line);
+                give(sink, n_changes, changes, Some(Origin { file: part.file, line }))?;
             }
-            Outcome::Duplicate => self.n_duplicates += 1,
-        }
-        Ok(())
-    }
-
-    /// Empties `changes`.
-    fn give(&mut self, changes: &mut Vec<Change>, origin: Option<Origin>) -> io::Result<()> {
-        if !changes.is_empty() {
-            self.n_changes += changes.len() as u64;
-            self.sink.take(changes, origin)?;
-            changes.clear();
+            match outcome {
+                Outcome::Duplicate => {
+                    *n_duplicates += 1;
+                    continue;
+                }
+                Outcome::Unchecked => *n_unchecked += 1,
+                Outcome::Folded => {}
+            }
+            sink.folded(arrivals[index].event);
         }
         Ok(())
     }
@@ -194,6 +200,21 @@ impl<S: Sink> Worker<S> {
             state_bytes,
         }
     }
+}
+
+/// Empties `changes`.
+fn give(
+    sink: &mut impl Sink,
+    n_changes: &mut u64,
+    changes: &mut Vec<Change>,
+    origin: Option<Origin>,
+) -> io::Result<()> {
+    if !changes.is_empty() {
+        *n_changes += changes.len() as u64;
+        sink.take(changes, origin)?;
+        changes.clear();
+    }
+    Ok(())
 }
 
 impl Kept {

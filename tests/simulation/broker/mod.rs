@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use group::Group;
 use log::Log;
-use transactions::{TransactionKey, Transactional};
+use transactions::{Identity, TransactionKey, Transactional};
 
 /// Something that happens at its time, whoever is alive.
 type Effect = Box<dyn FnOnce(&mut Broker) + Send>;
@@ -30,6 +30,8 @@ pub struct Broker {
     n_producers: u64,
     /// How long markers may take, in microseconds, drawn for each partition.
     pub marker_delay_max: u64,
+    /// Commits that went astray, and how many requests of their producer's id arrive before each.
+    pub astray: Vec<(Identity, usize)>,
     pub transaction_timeout: u64,
     /// Counts what subscribers may see.
     pub n_decided: u64,
@@ -76,6 +78,7 @@ impl Broker {
             n_effects: 0,
             n_producers: 0,
             marker_delay_max: 0,
+            astray: Vec::new(),
             transaction_timeout: 6_000_000,
             n_decided: 0,
         }

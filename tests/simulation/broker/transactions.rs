@@ -88,7 +88,14 @@ impl Broker {
         }
     }
 
-    /// Appends records in the producer's transaction, which begins with the first.
+    /// Adds partitions to the producer's transaction, which begins with the first.
+    pub fn add_partitions(&mut self, who: &Identity, places: &[(String, i32)]) -> Result<(), TransactionError> {
+        self.join(who)?;
+        self.transactional(&who.id).places.extend(places.iter().cloned());
+        Ok(())
+    }
+
+    /// Appends records in the producer's transaction, to a partition that is in it.
     pub fn produce(
         &mut self,
         who: &Identity,
@@ -96,15 +103,36 @@ impl Broker {
         partition: i32,
         records: Vec<Data>,
     ) -> Result<Vec<i64>, TransactionError> {
-        let key = self.join(who)?;
-        let now = self.now;
+        let transactional = self.known(who)?;
+        let is_added = transactional.places.contains(&(topic.to_owned(), partition));
+        if !is_added || transactional.state != State::Ongoing {
+            return Err(TransactionError::InvalidState);
+        }
+        let (key, now) = ((who.producer, transactional.number), self.now);
         let log = self.log_mut(topic, partition).ok_or(TransactionError::InvalidState)?;
         if !log.accepts(who.producer, who.epoch) {
             return Err(TransactionError::Fenced);
         }
         let offsets = records.into_iter().map(|record| log.append(record, Some(key), now)).collect();
-        self.transactional(&who.id).places.insert((topic.to_owned(), partition));
+        self.let_arrive(&who.id);
         Ok(offsets)
+    }
+
+    /// Commits that went astray arrive when so much of the next transaction is written, of whichever producer.
+    fn let_arrive(&mut self, id: &str) {
+        let (mut arrived, mut astray) = (Vec::new(), std::mem::take(&mut self.astray));
+        astray.retain_mut(|(who, n_left)| {
+            *n_left -= usize::from(who.id == id);
+            if *n_left == 0 {
+                arrived.push(who.clone());
+            }
+            *n_left > 0
+        });
+        self.astray = astray;
+        for who in arrived {
+            // Nobody hears the answer.
+            drop(self.end_transaction(&who, true));
+        }
     }
 
     /// Adds the group's offsets to the transaction, when the member and its generation are the group's present ones.

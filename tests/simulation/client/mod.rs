@@ -24,6 +24,7 @@ pub use watermarks::Watermarks;
 
 /// When a client gives up on an answer and asks again.
 const SOCKET_TIMEOUT: u64 = 1_000_000;
+const RETRY_BACKOFF: u64 = 400_000;
 
 /// What all processes share.
 pub struct World {
@@ -46,10 +47,24 @@ pub struct Weather {
     pub cut_until: BTreeMap<usize, u64>,
     /// One request or answer in so many is lost; 0: none.
     pub one_lost_in: u64,
-    /// One commit in so many has no answer; none where it is 0.
+    /// One commit in so many has no answer; 0: none.
     pub one_unheard_in: u64,
+    /// One commit in so many goes astray as its connection breaks; 0: none.
+    pub one_astray_in: u64,
     /// The longest that a request or an answer is on its way.
     pub delay_max: u64,
+}
+
+impl Weather {
+    pub fn draw(rng: &mut fastrand::Rng) -> Weather {
+        Weather {
+            cut_until: BTreeMap::new(),
+            one_lost_in: rng.choice([0, 200, 30, 8]).unwrap_or_default(),
+            delay_max: rng.choice([2_000, 50_000, 300_000]).unwrap_or_default(),
+            one_astray_in: rng.choice([0, 0, 10, 2]).unwrap_or_default(),
+            one_unheard_in: rng.choice([0, 0, 40]).unwrap_or_default(),
+        }
+    }
 }
 
 impl World {
@@ -110,6 +125,17 @@ impl Client {
     fn is_unheard(&self) -> bool {
         let one_in = self.world.weather().one_unheard_in;
         one_in > 0 && self.schedule().one_in(one_in)
+    }
+
+    /// Whether a commit goes astray: its connection breaks, the client waits and sends it again, and the first one arrives
+    /// when so many partitions of the next transaction are written.
+    fn goes_astray(&self) -> Option<usize> {
+        let one_in = self.world.weather().one_astray_in;
+        if one_in == 0 || !self.schedule().one_in(one_in) {
+            return None;
+        }
+        self.schedule().rest(RETRY_BACKOFF);
+        Some(1 + self.schedule().below(3) as usize)
     }
 
     /// Asks until there is an answer or the time-out has passed. A request whose answer is lost is sent again; one that

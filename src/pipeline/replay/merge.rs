@@ -20,8 +20,9 @@ use super::summary::FileSummary;
 use super::worker::{Entry, Job, Part};
 use crate::event::{Instant, Reason, Span};
 
-/// A batch leaves when it has so many events.
-const BATCH_EVENTS: usize = 8_192;
+/// A batch leaves when it has so many events. With more of them the first would have left the processor's caches before
+/// they are applied.
+const BATCH_EVENTS: usize = 2_048;
 /// Earlier than any clock: before the first event.
 const BEFORE_ALL: Instant = Instant(i64::MIN);
 

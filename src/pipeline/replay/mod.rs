@@ -50,10 +50,11 @@ use crate::event::{Decoder, Instant, Span};
 use crate::pipeline::settings::Input;
 use crate::rules::Plan;
 
-/// Chunks that are read and not applied yet take about so much, and their events twice as much again.
+/// Chunks that are read and not applied yet take at most about so much, and their events twice as much again.
 const CHUNKS_BYTES: usize = 64 << 20;
 const CHUNK_BYTES_MIN: usize = 64 << 10;
-const CHUNK_BYTES_MAX: usize = 1 << 20;
+/// What is decoded should still be in the processor's caches when it is applied.
+const CHUNK_BYTES_MAX: usize = 256 << 10;
 /// Batches that may wait for a shard.
 const JOBS_WAITING: usize = 2;
 

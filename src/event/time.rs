@@ -49,15 +49,20 @@ fn pairs(text: &[u8; 8], places: u64) -> Option<[u8; 8]> {
 /// RFC 3339 in UTC with milliseconds. `None` before 1970 and past [`LAST_MS`].
 pub(super) fn rfc3339(instant: Instant) -> Option<[u8; 24]> {
     let ms = u64::try_from(instant.0).ok().filter(|ms| *ms <= LAST_MS)?;
-    let (year, month, day) = date(ms / 86_400_000);
-    let (minutes, seconds_ms) = (ms / 60_000 % 1_440, ms % 60_000);
-    let mut text = *b"0000-00-00T00:00:00.000Z";
-    let pairs = [(0, year / 100), (2, year % 100), (5, month), (8, day), (11, minutes / 60), (14, minutes % 60)];
-    for (start, value) in pairs.into_iter().chain([(17, seconds_ms / 1_000), (20, seconds_ms % 1_000 / 10)]) {
-        text[start..start + 2].copy_from_slice(&PAIRS[value as usize]);
-    }
-    text[22] = b'0' + (seconds_ms % 10) as u8;
-    Some(text)
+    // All that follows fits into 32 bits.
+    let (day, ms) = ((ms / 86_400_000) as u32, (ms % 86_400_000) as u32);
+    let (seconds, ms) = (ms / 1_000, ms % 1_000);
+    let (minutes, second) = (seconds / 60, seconds % 60);
+    let (year, month, day) = date(day);
+    let [[y0, y1], [y2, y3], [m0, m1], [d0, d1]] = [year / 100, year % 100, month, day].map(pair);
+    let [[h0, h1], [n0, n1], [s0, s1], [f0, f1]] = [minutes / 60, minutes % 60, second, ms / 10].map(pair);
+    let f2 = b'0' + (ms % 10) as u8;
+    Some([y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', n0, n1, b':', s0, s1, b'.', f0, f1, f2, b'Z'])
+}
+
+/// The two digits of a number below a hundred.
+fn pair(number: u32) -> [u8; 2] {
+    PAIRS[number as usize]
 }
 
 /// The numbers below a hundred in two digits.
@@ -143,17 +148,19 @@ fn days_from_epoch(year: u32, month: u32, day: u32) -> i64 {
     i64::from(days) - 719_468 - 146_097
 }
 
-/// The year, month and day of a day since 1970-01-01; the reverse of [`days_from_epoch`].
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (cycle, day_of_cycle) = (days / 146_097, days % 146_097);
-    let leap_days = day_of_cycle / 1_460 + day_of_cycle / 146_096 - day_of_cycle / 36_524;
-    let year_of_cycle = (day_of_cycle - leap_days) / 365;
-    let day_of_year = day_of_cycle - (year_of_cycle * 365 + year_of_cycle / 4 - year_of_cycle / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = (month_from_march + 2) % 12 + 1;
-    (cycle * 400 + year_of_cycle + u64::from(month <= 2), month, day)
+/// The year, month and day of a day since 1970-01-01; the reverse of [`days_from_epoch`]. After Neri and Schneider,
+/// "Euclidean affine functions and their application to calendar algorithms" (2022): divisions by multiplying.
+fn date(days: u32) -> (u32, u32, u32) {
+    let quarters = 4 * (days + 719_468) + 3;
+    let (century, day_of_century) = (quarters / 146_097, quarters % 146_097 / 4);
+    let scaled = 2_939_745 * u64::from(4 * day_of_century + 3);
+    let (year_of_century, day_of_year) = ((scaled >> 32) as u32, scaled as u32 / 2_939_745 / 4);
+    let scaled = 2_141 * day_of_year + 197_913;
+    // Counted from March.
+    let (month, day) = (scaled >> 16, (scaled & 0xffff) / 2_141 + 1);
+    let is_next_year = day_of_year >= 306;
+    let year = 100 * century + year_of_century + u32::from(is_next_year);
+    (year, if is_next_year { month - 12 } else { month }, day)
 }
 
 #[cfg(test)]

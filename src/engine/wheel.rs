@@ -4,12 +4,14 @@
 //! A customer whose due moves later stays where they are: the wheel meets them at the earlier place, sees the true
 //! due, and moves them on. So most events touch no list at all.
 
+use super::bits;
 use crate::event::Instant;
 
-const BITS: u32 = 6;
+/// Wide levels, so that a customer who is due in weeks is moved on few times: each time costs a wait for memory.
+const BITS: u32 = 8;
 const SLOTS: usize = 1 << BITS;
-/// 6 bits each: 48 bits of milliseconds, far past the year 2100.
-const LEVELS: usize = 8;
+/// 8 bits each: 48 bits of milliseconds, far past the year 2100.
+const LEVELS: usize = 6;
 const HORIZON: i64 = 1 << (BITS as usize * LEVELS);
 
 /// No customer, in lists.
@@ -22,7 +24,7 @@ const UNARMED: u16 = u16::MAX;
 pub struct Links {
     next: u32,
     previous: u32,
-    /// level · 64 + slot.
+    /// level · [`SLOTS`] + slot.
     slot: u16,
 }
 
@@ -43,12 +45,12 @@ pub struct Wheel {
     /// Everything due before it has been handed out.
     now: i64,
     heads: Vec<u32>,
-    occupied: [u64; LEVELS],
+    occupied: [[u64; SLOTS / 64]; LEVELS],
 }
 
 impl Default for Wheel {
     fn default() -> Wheel {
-        Wheel { now: 0, heads: vec![NIL; SLOTS * LEVELS], occupied: [0; LEVELS] }
+        Wheel { now: 0, heads: vec![NIL; SLOTS * LEVELS], occupied: [[0; SLOTS / 64]; LEVELS] }
     }
 }
 
@@ -151,17 +153,14 @@ impl Wheel {
     fn earliest(&self) -> Option<(usize, usize, i64)> {
         (0..LEVELS).find_map(|level| {
             let current = (self.now >> (level as u32 * BITS)) as usize & (SLOTS - 1);
-            let ahead = self.occupied[level] >> current << current;
-            debug_assert_eq!(ahead, self.occupied[level], "nobody is left behind");
-            (ahead != 0).then(|| {
-                let slot = ahead.trailing_zeros() as usize;
-                (level, slot, self.start_of((level * SLOTS + slot) as u16))
-            })
+            let slot = bits::next(&self.occupied[level], current);
+            debug_assert_eq!(slot, bits::next(&self.occupied[level], 0), "nobody is left behind");
+            slot.map(|slot| (level, slot, self.start_of((level * SLOTS + slot) as u16)))
         })
     }
 
     fn take(&mut self, level: usize, slot: usize) -> u32 {
-        self.occupied[level] &= !(1 << slot);
+        bits::set(&mut self.occupied[level], slot, false);
         std::mem::replace(&mut self.heads[level * SLOTS + slot], NIL)
     }
 
@@ -171,7 +170,7 @@ impl Wheel {
         if head != NIL {
             records.links(head).previous = index;
         }
-        self.occupied[usize::from(slot) / SLOTS] |= 1 << (usize::from(slot) % SLOTS);
+        bits::set(&mut self.occupied[usize::from(slot) / SLOTS], usize::from(slot) % SLOTS, true);
     }
 
     fn unlink(&mut self, records: &mut impl Records, index: u32) {
@@ -184,7 +183,7 @@ impl Wheel {
             _ => records.links(previous).next = next,
         }
         if self.heads[usize::from(slot)] == NIL {
-            self.occupied[usize::from(slot) / SLOTS] &= !(1 << (usize::from(slot) % SLOTS));
+            bits::set(&mut self.occupied[usize::from(slot) / SLOTS], usize::from(slot) % SLOTS, false);
         }
     }
 }

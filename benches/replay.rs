@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use dormouse::cli::generate::{self, Kind, Model};
 use dormouse::config::rules;
-use dormouse::engine::{Arrival, Shard};
+use dormouse::engine::{Arrival, Mark, Shard};
 use dormouse::event::{self, Decoder, Format, Span};
 use dormouse::pipeline::replay::{self, Options, Summary};
 use dormouse::rules::Plan;
@@ -164,7 +164,7 @@ fn stages(plan: &Arc<Plan>) {
             for event in events {
                 let clock_before = clock;
                 clock = clock.max(event.time - Span(5_000));
-                arrivals.push(Arrival { event, clock_before, clock_after: clock });
+                arrivals.push(Arrival { event, mark: Mark::of(event), clock_before, clock_after: clock });
             }
             let mut batch = shard.batch(&arrivals);
             while batch.apply_next(&mut changes).is_some() {}

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dormouse::config::rules;
-use dormouse::engine::{Arrival, Change, Progress, Shard};
+use dormouse::engine::{Arrival, Change, Mark, Progress, Shard};
 use dormouse::event::{Decoder, Event, Format, Instant, Span};
 use dormouse::rules::Plan;
 
@@ -60,7 +60,7 @@ fn together(plan: &Arc<Plan>, steps: &[Step], n_together: usize) -> Vec<Row> {
         let mut arrivals = Vec::new();
         for (event, clock_after) in steps {
             let clock_before = std::mem::replace(&mut clock, *clock_after);
-            arrivals.push(Arrival { event, clock_before, clock_after: *clock_after });
+            arrivals.push(Arrival { event, mark: Mark::of(event), clock_before, clock_after: *clock_after });
         }
         let mut batch = shard.batch(&arrivals);
         let mut applied: Vec<usize> = std::iter::from_fn(|| batch.apply_next(&mut changes)).map(|(i, _)| i).collect();

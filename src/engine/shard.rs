@@ -7,6 +7,7 @@
 mod batch;
 mod export;
 mod import;
+mod mark;
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use hashbrown::HashTable;
 
 use super::arena::{Arena, Block};
 use super::change::{Cause, Change, Interests, Outcome, Progress, Standing};
-use super::dedup::{self, Dedup, Seniority};
+use super::dedup::{Dedup, Seniority};
 use super::dependence::Touched;
 use super::explain::{self, Explanation, Outlook, Weighed};
 use super::facts::customer::Customer;
@@ -34,9 +35,11 @@ use crate::rules::plan::{DimensionId, SegmentId};
 pub use batch::{Arrival, Batch, Overdue};
 pub use export::{Cut, Packet, Section, layout};
 pub use import::{Import, Misfit};
+pub use mark::Mark;
 
 use batch::Lineup;
 use export::Export;
+use mark::hash_of;
 
 /// What is at hand of a customer without opening them.
 #[derive(Debug)]
@@ -144,7 +147,7 @@ impl Shard {
 
     /// Applies one accepted event. `clock` is where its record moves the shard's clock to.
     pub fn apply(&mut self, event: &Event<'_>, clock: Instant, out: &mut Vec<Change>) -> Outcome {
-        let located = Located::of(event);
+        let located = Located::of(Mark::of(event));
         let outcome = self.check(located, event);
         if outcome != Outcome::Duplicate {
             let mut now = self.open(located, &event.customer);
@@ -174,7 +177,7 @@ impl Shard {
 
     /// Recovery: adds an event to the facts and judges nobody. Duplicates are dropped as ever.
     pub fn fold(&mut self, event: &Event<'_>, clock: Instant) -> Outcome {
-        let located = Located::of(event);
+        let located = Located::of(Mark::of(event));
         let outcome = self.check(located, event);
         self.observe(clock);
         if outcome != Outcome::Duplicate {
@@ -560,10 +563,8 @@ struct Located {
 
 impl Located {
     /// Nothing is looked up yet.
-    fn of(event: &Event) -> Located {
-        let hash = hash_of(&event.customer);
-        let fingerprint = event.id.as_ref().map(|id| dedup::fingerprint(hash, event.kind, id));
-        Located { hash, fingerprint, candidate: None, block: None }
+    fn of(Mark { customer, fingerprint }: Mark) -> Located {
+        Located { hash: customer, fingerprint, candidate: None, block: None }
     }
 }
 
@@ -575,10 +576,6 @@ struct Now {
     latest: Instant,
     /// `latest` before the judgement that is being made.
     judged: Instant,
-}
-
-fn hash_of(customer: &str) -> u64 {
-    rapidhash::v3::rapidhash_v3(customer.as_bytes())
 }
 
 fn id_of<'a>(arena: &'a Arena, record: &Record) -> &'a [u8] {

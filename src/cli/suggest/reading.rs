@@ -85,7 +85,7 @@ impl Stream {
     /// The next event; none at the end.
     fn head(&self) -> Option<&Event<'_>> {
         let records = self.decoded.as_ref()?.borrow_dependent();
-        records.events.get(self.next).map(|(_, event)| event)
+        records.events.get(self.next).map(|taken| &taken.event)
     }
 
     /// Reads on until there is a next event, or no more.

@@ -7,7 +7,7 @@
 
 use hashbrown::HashTable;
 
-use super::{Located, Now, Shard};
+use super::{Located, Mark, Now, Shard};
 use crate::engine::change::{Change, Outcome};
 use crate::event::{Event, Instant};
 
@@ -19,6 +19,8 @@ const FETCHED_TOGETHER: usize = 16;
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival<'e> {
     pub event: &'e Event<'e>,
+    /// Of that event.
+    pub mark: Mark,
     /// Where the shard's clock stands before this record. Never goes back from one arrival to the next.
     pub clock_before: Instant,
     /// Where the record moves it to.
@@ -86,7 +88,7 @@ impl Shard {
     pub fn batch<'s, 'e>(&'s mut self, arrivals: &'s [Arrival<'e>]) -> Batch<'s, 'e> {
         let mut lineup = std::mem::take(&mut self.lineup);
         lineup.located.clear();
-        lineup.located.extend(arrivals.iter().map(|arrival| Located::of(arrival.event)));
+        lineup.located.extend(arrivals.iter().map(|arrival| Located::of(arrival.mark)));
         lineup.arrange();
         self.look_up(&mut lineup.located);
         lineup.outcomes.clear();

@@ -7,6 +7,7 @@ use self_cell::self_cell;
 
 use super::chunk::{Chunk, lines};
 use super::topics::TopicPiece;
+use crate::engine::Mark;
 use crate::event::{Decoder, Event, Format, Instant, MAX_MESSAGE_BYTES, Reason, Reject};
 
 self_cell!(
@@ -41,11 +42,19 @@ impl Piece {
 pub struct Records<'a> {
     /// In the order of the lines.
     pub heads: Vec<Head>,
-    /// With the indices of their lines.
-    pub events: Vec<(u32, Event<'a>)>,
+    /// In the same order.
+    pub events: Vec<Taken<'a>>,
     pub rejects: Vec<Rejected<'a>>,
     /// Empty lines count too.
     pub n_lines: u64,
+}
+
+/// An event that was taken.
+pub struct Taken<'a> {
+    /// The index of its line in the chunk.
+    pub line: u32,
+    pub mark: Mark,
+    pub event: Event<'a>,
 }
 
 /// A record as the merge sees it.
@@ -95,11 +104,12 @@ fn decode_lines<'a>(decoder: &Decoder, n_shards: u32, bytes: &'a [u8]) -> Record
             continue;
         }
         // Where it stays, since moving an event that was just written has to wait.
-        records.events.push((line, Event::default()));
-        let (_, event) = records.events.last_mut().expect("it was just pushed");
-        match decode_line(decoder, bytes, event) {
+        records.events.push(Taken { line, mark: Mark::default(), event: Event::default() });
+        let taken = records.events.last_mut().expect("it was just pushed");
+        match decode_line(decoder, bytes, &mut taken.event) {
             Ok(()) => {
-                records.heads.push(Head::Event { time: event.time, shard: shard_of(&event.customer, n_shards) });
+                taken.mark = Mark::of(&taken.event);
+                records.heads.push(Head::Event { time: taken.event.time, shard: taken.mark.shard_of(n_shards) });
             }
             Err(reject) => {
                 records.events.pop();
@@ -121,11 +131,4 @@ fn too_long(line: u32, bytes: &[u8], n_bytes: u64) -> Rejected<'_> {
     let detail = format!("{n_bytes} bytes, more than {MAX_MESSAGE_BYTES}");
     let reject = Reject::new(Reason::MessageTooLarge, detail);
     Rejected { line, reject, bytes: &bytes[..MAX_MESSAGE_BYTES], n_bytes: Some(n_bytes) }
-}
-
-/// Which shard a customer belongs to. Results do not depend on it. From the middle of the hash: a shard's own directory
-/// looks at both ends.
-pub fn shard_of(customer: &str, n_shards: u32) -> u32 {
-    let hash = rapidhash::v3::rapidhash_v3(customer.as_bytes());
-    ((u64::from((hash >> 24) as u32) * u64::from(n_shards)) >> 32) as u32
 }

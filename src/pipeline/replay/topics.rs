@@ -12,9 +12,10 @@ use std::time::{Duration, Instant as Moment};
 
 use crossbeam_channel::{Sender, bounded};
 
-use super::decode::{Head, Piece, Records, Rejected, shard_of};
+use super::decode::{Head, Piece, Records, Rejected, Taken};
 use super::merge::{File, FromFile};
 use super::reader::Raw;
+use crate::engine::Mark;
 use crate::event::{Decoder, Event, Reason, Reject, Span};
 use crate::kafka::{self, Batch, Ends as _, Isolation, Reading as _, Record};
 use crate::pipeline::settings::Input;
@@ -102,8 +103,9 @@ impl TopicPiece {
             records.n_lines += 1;
             match self.decode_record(decoder, record) {
                 Ok(event) => {
-                    records.heads.push(Head::Event { time: event.time, shard: shard_of(&event.customer, n_shards) });
-                    records.events.push((line, event));
+                    let mark = Mark::of(&event);
+                    records.heads.push(Head::Event { time: event.time, shard: mark.shard_of(n_shards) });
+                    records.events.push(Taken { line, mark, event });
                 }
                 Err(reject) => {
                     let bytes = record.value.unwrap_or_default();

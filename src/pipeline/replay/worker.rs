@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, never, select};
 
-use super::decode::{Decoded, decode};
+use super::decode::{Decoded, Taken, decode};
 use super::merge::FromFile;
 use super::packed::{Origin, pack, pack_key};
 use super::reader::Raw;
@@ -50,8 +50,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// An event, and which of its chunk's lines it is.
-    fn event(&self, entry: &Entry) -> &(u32, Event<'_>) {
+    fn taken(&self, entry: &Entry) -> &Taken<'_> {
         &self.parts[entry.part as usize].decoded.borrow_dependent().events[entry.event as usize]
     }
 }
@@ -136,13 +135,13 @@ impl<S: Sink> Worker<S> {
         let (mut wanted, mut arrivals) = (Vec::with_capacity(BATCH_EVENTS), Vec::with_capacity(BATCH_EVENTS));
         for entries in job.entries.chunks(BATCH_EVENTS) {
             wanted.clear();
-            wanted.extend(entries.iter().copied().filter(|entry| self.sink.wants(&job.event(entry).1)));
+            wanted.extend(entries.iter().copied().filter(|entry| self.sink.wants(&job.taken(entry).event)));
             arrivals.clear();
             arrivals.extend(wanted.iter().map(|entry| {
-                let (_, event) = job.event(entry);
+                let Taken { mark, event, .. } = job.taken(entry);
                 // Records of other shards moved the clock too. Only this customer's overdue judgements matter now.
                 let clock_before = entry.clock_before;
-                Arrival { event, clock_before, clock_after: clock_before.max(event.time - self.grace) }
+                Arrival { event, mark: *mark, clock_before, clock_after: clock_before.max(event.time - self.grace) }
             }));
             self.apply_together(job, &wanted, &arrivals, changes)?;
         }
@@ -168,8 +167,8 @@ impl<S: Sink> Worker<S> {
         while let Some((index, outcome)) = batch.apply_next(changes) {
             if !changes.is_empty() {
                 let part = &job.parts[entries[index].part as usize];
-                let (line, _) = job.event(&entries[index]);
-                let line = part.decoded.borrow_owner().line_number(part.n_lines_before, *line);
+                let line = job.taken(&entries[index]).line;
+                let line = part.decoded.borrow_owner().line_number(part.n_lines_before, line);
                 give(sink, n_changes, changes, Some(Origin { file: part.file, line }))?;
             }
             match outcome {

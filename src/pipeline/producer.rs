@@ -1,8 +1,9 @@
 //! The producer of an instance, which is replaced whenever it is at its end, and who counts how often it was fenced.
 //!
 //! What always holds: there is at most one producer of our id in the process; after any failure or doubt it is gone
-//! before anything else happens; fenced twice under one assignment, the process ends, since somebody else uses its
-//! name.
+//! before anything else happens; after a refusal that may mean that somebody else has our name, none is opened before the
+//! member has had time to hear of it, since a new one would end the other's; fenced twice under one assignment, the
+//! process ends.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant as Moment};
@@ -18,6 +19,8 @@ use crate::kafka::{self, Cluster, Fence, Outcome, Publishing, Reason};
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Fenced so often in one generation, somebody else uses our name.
 const FENCED_MAX: u32 = 2;
+/// How long after its next heartbeat the member has heard the answer.
+const ANSWER_TIME: Duration = Duration::from_secs(1);
 
 /// Sends one epoch after the other.
 pub struct Producer<C: Cluster> {
@@ -27,23 +30,26 @@ pub struct Producer<C: Cluster> {
     /// Under the present assignment.
     n_fenced: u32,
     backoff: Backoff,
+    /// By then the member has heard whether it still is one.
+    heard_by: Moment,
 }
 
 impl<C: Cluster> Producer<C> {
     /// There is none yet.
     pub fn new(cluster: Arc<C>, tools: Arc<Tools>) -> Producer<C> {
-        let backoff = Backoff::new(tools.pace.now());
-        Producer { cluster, tools, publisher: None, n_fenced: 0, backoff }
+        let now = tools.pace.now();
+        Producer { cluster, tools, publisher: None, n_fenced: 0, backoff: Backoff::new(now), heard_by: now }
     }
 
     /// When anything may be tried, after what failed last.
     pub fn next_try(&self) -> Moment {
-        self.backoff.next_try()
+        self.backoff.next_try().max(self.heard_by)
     }
 
-    /// From now on it is another assignment.
+    /// From now on it is another assignment: the member has just been heard.
     pub fn assigned(&mut self) {
         self.n_fenced = 0;
+        self.heard_by = self.tools.pace.now();
     }
 
     /// Sees to it that there is a producer that may be used. One that was at its end has left no transaction open by then: it
@@ -106,14 +112,24 @@ impl<C: Cluster> Producer<C> {
         if !sabotage::has(Bug::KeepsProducer) {
             self.give_up();
         }
-        if let Reason::Fenced(_) = reason {
-            self.fenced()?;
+        match reason {
+            Reason::Fenced(_) => self.fenced()?,
+            Reason::Stale(_) => self.wait_for_heartbeat(),
+            Reason::TimedOut(_) | Reason::Other(_) => {}
         }
         self.backoff.failed(self.tools.pace.now());
         Ok(())
     }
 
+    fn wait_for_heartbeat(&mut self) {
+        if sabotage::has(Bug::OpensAtOnce) {
+            return;
+        }
+        self.heard_by = self.tools.pace.now() + self.tools.settings.kafka.heartbeat() + ANSWER_TIME;
+    }
+
     fn fenced(&mut self) -> Result<(), Error> {
+        self.wait_for_heartbeat();
         self.n_fenced += 1;
         if self.n_fenced < FENCED_MAX {
             return Ok(());

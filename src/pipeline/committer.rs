@@ -13,6 +13,7 @@ use crossbeam_channel::Receiver;
 
 use super::account;
 use super::backlog::{Backlog, Epoch};
+use super::constancy::Constancy;
 use super::error::Error;
 use super::gate::Gate;
 use super::ownership::Ownership;
@@ -22,7 +23,7 @@ use super::sabotage::{self, Bug};
 use super::settle::{Fate, fate};
 use super::standing::Standing;
 use super::tools::{Tools, Want};
-use crate::kafka::{Assignment, Cluster, Fence, Membership, Outcome, Reason, Stamp};
+use crate::kafka::{Assignment, Cluster, Fence, Isolation, Membership, Outcome, Reason, Stamp};
 use crate::telemetry::metrics;
 
 /// Between the starts of two epochs at least, so that what comes close together leaves together.
@@ -60,6 +61,7 @@ pub struct Committer<C: Cluster> {
     ownership: Ownership,
     backlog: Backlog,
     producer: Producer<C>,
+    constancy: Constancy<C::Watermarks>,
     /// Of the present assignment, while there is one.
     stamp: Option<Stamp>,
     /// The group has moved on, and the next assignment is on its way.
@@ -95,6 +97,7 @@ impl<C: Cluster> Committer<C> {
         Ok(Committer {
             standing: Standing::open(Arc::clone(&cluster), &tools)?,
             backlog: Backlog::default(),
+            constancy: Constancy::new(Arc::clone(&tools), cluster.open_watermarks(Isolation::Uncommitted)?),
             producer: Producer::new(cluster, Arc::clone(&tools)),
             stamp: None,
             is_between: true,
@@ -116,6 +119,10 @@ impl<C: Cluster> Committer<C> {
             if self.is_finished()? {
                 return Ok(());
             }
+            // Outside of the gate: nobody's revoke waits for an answer.
+            if !self.is_between && self.has_work() {
+                self.constancy.ascertain()?;
+            }
             self.turn()?;
         }
     }
@@ -125,8 +132,8 @@ impl<C: Cluster> Committer<C> {
         let now = self.tools.pace.now();
         let ready = if self.is_between {
             now + LOOK_AGAIN
-        } else if self.want.is_some() || !self.backlog.is_empty() || self.stopping.is_some() {
-            (self.sealed + EPOCH_INTERVAL).max(self.producer.next_try())
+        } else if self.has_work() {
+            (self.sealed + EPOCH_INTERVAL).max(self.producer.next_try()).max(self.constancy.next_try())
         } else {
             now + PATIENCE
         };
@@ -144,6 +151,11 @@ impl<C: Cluster> Committer<C> {
             self.want = self.want.max(Some(want));
         }
         Ok(())
+    }
+
+    /// Whether anything is to be committed.
+    fn has_work(&self) -> bool {
+        self.want.is_some() || !self.backlog.is_empty() || self.stopping.is_some()
     }
 
     fn notice(&mut self, notice: Notice) -> Result<(), Error> {
@@ -232,7 +244,11 @@ impl<C: Cluster> Committer<C> {
             self.seal();
         }
         match self.backlog.pop() {
-            Some(epoch) => self.publish(epoch, &stamp),
+            Some(epoch) if self.constancy.is_certain() => self.publish(epoch, &stamp),
+            Some(epoch) => {
+                self.backlog.put_back(epoch);
+                Ok(())
+            }
             None => Ok(()),
         }
     }

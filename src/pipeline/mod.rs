@@ -12,6 +12,7 @@ mod backoff;
 mod board;
 mod clock;
 mod committer;
+mod constancy;
 pub mod desk;
 mod ends;
 mod epoch;

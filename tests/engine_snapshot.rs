@@ -220,6 +220,52 @@ fn what_does_not_fit_together_is_refused() {
     assert!(outcome(&sizes, &packets).is_err());
 }
 
+/// Every byte may be as it was written, and customers be those of another moment than the cut.
+#[test]
+fn customers_who_do_not_stand_where_the_cut_says_are_refused() {
+    let case = case(3);
+    let plan = plan(&case.rules);
+    let decoder = Decoder::new(&plan.schema);
+    let mut shard = Shard::new(plan.clone());
+    let mut changes = Vec::new();
+    for (event, clock) in events(&case, &decoder) {
+        shard.apply(&event, clock, &mut changes);
+    }
+    let mut cut = shard.begin_export();
+    let mut packets = Vec::new();
+    rest(&mut shard, &mut packets);
+    let import = |cut: &Cut| {
+        let mut import = Import::new(plan.clone(), cut.clone())?;
+        packets.iter().try_for_each(|packet| import.add(packet))?;
+        import.finish().map(|shard| shard.sizes())
+    };
+    assert_eq!(import(&cut), Ok(shard.sizes()));
+    let sizes = &mut cut.sizes[0];
+    let from = sizes.iter().position(|size| *size > 0).expect("somebody is somewhere");
+    let to = (from + 1) % sizes.len();
+    (sizes[from], sizes[to]) = (sizes[from] - 1, sizes[to] + 1);
+    let refused = import(&cut).expect_err("nobody has moved").to_string();
+    assert_eq!(refused, "its customers do not stand where the sizes of segments say");
+}
+
+#[test]
+fn a_customer_whose_bytes_are_none_is_refused() {
+    let plan = plan(&case(3).rules);
+    let cut = Shard::new(plan.clone()).begin_export();
+    let refused = |block: &[u8]| {
+        let head = [&[0; 16][..], &(block.len() as u32).to_le_bytes()].concat();
+        let packet = Packet { section: Section::Customers, n_items: 1, bytes: [&head, block].concat() };
+        let mut import = Import::new(plan.clone(), cut.clone()).expect("it fits the rules");
+        import.add(&packet).expect_err("nobody can be made of it").to_string()
+    };
+    for block in [&[][..], &[5, b'x'], &[1, b'x'], &[1, b'x', 0], &[0xff; 40]] {
+        assert_eq!(refused(block), "a customer's block is cut", "{block:?}");
+    }
+    let places = vec![0xff; plan.dimensions.len()];
+    let nowhere = [&[1, b'x', 0], &places[..]].concat();
+    assert_eq!(refused(&nowhere), "a customer stands in a segment that the rules do not have");
+}
+
 #[test]
 fn rules_that_keep_other_facts_have_another_layout() {
     let of = |text: &str| layout(&plan(text));

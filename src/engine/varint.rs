@@ -105,6 +105,20 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Of bytes that may not be what they are taken for: `None` where no varint stands.
+    pub fn try_get(&mut self) -> Option<u64> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let (&byte, rest) = self.rest.split_first()?;
+            self.rest = rest;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
     pub fn get_signed(&mut self) -> i64 {
         let value = self.get();
         (value >> 1) as i64 ^ -((value & 1) as i64)

@@ -46,7 +46,8 @@ pub trait Membership: Send + Sync + 'static {
     /// Takes part in the group for at most `timeout`.
     fn poll(&self, timeout: Duration) -> Result<(), Error>;
 
-    /// The membership as it is at this moment, which may be past the last assignment's.
+    /// The membership as it is at this moment, which may be past the last assignment's; no valid one once the member can never
+    /// speak for the group again.
     fn stamp(&self) -> Stamp;
 
     /// Leaves the group, so that others need not wait for the session to end. The listener is told of the revoke.

@@ -124,8 +124,10 @@ fn assignment(consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> As
     Assignment { stamp: stamp(consumer), partitions }
 }
 
+/// Of a client that is at its end, fenced perhaps, that of nobody, whatever it was before.
 fn stamp(consumer: &BaseConsumer<Context>) -> Stamp {
-    GroupMetadata::of(consumer).map_or(Stamp { member: String::new(), generation: -1 }, |group| stamp_of(&group))
+    let group = GroupMetadata::of(consumer).filter(|_| consumer.client().fatal_error().is_none());
+    group.map_or(Stamp { member: String::new(), generation: -1 }, |group| stamp_of(&group))
 }
 
 pub(super) fn stamp_of(group: &GroupMetadata) -> Stamp {

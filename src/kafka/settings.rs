@@ -11,6 +11,8 @@ use crate::config::service::Refusal;
 /// A transaction that is open for longer is aborted by the broker. Shorter than the session, so that a member that was
 /// thrown out of the group has none left.
 pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often a member tells its group that it lives.
+pub const HEARTBEAT: Duration = Duration::from_secs(1);
 /// A broker that does not answer for so long is given up.
 pub const SOCKET_TIMEOUT: Duration = Duration::from_secs(10);
 /// The end of a transaction is not sent again sooner, so one that is over sooner was sent once.
@@ -129,7 +131,11 @@ impl Settings {
     /// For belonging to the group: it is assigned partitions and never fetches.
     pub fn member(&self) -> ClientConfig {
         let mut config = self.config(
-            &[("session.timeout.ms", "45000"), ("heartbeat.interval.ms", "1000"), ("reconnect.backoff.max.ms", "1000")],
+            &[
+                ("session.timeout.ms", "45000"),
+                ("heartbeat.interval.ms", &self.heartbeat().as_millis().to_string()),
+                ("reconnect.backoff.max.ms", "1000"),
+            ],
             &[
                 ("group.id", &self.group),
                 ("group.protocol", "classic"),
@@ -174,6 +180,11 @@ impl Settings {
     /// How long a transaction may stay open.
     pub fn transaction_timeout(&self) -> Duration {
         self.millis("transaction.timeout.ms").unwrap_or(TRANSACTION_TIMEOUT)
+    }
+
+    /// Between two words of a member to its group.
+    pub fn heartbeat(&self) -> Duration {
+        self.millis("heartbeat.interval.ms").unwrap_or(HEARTBEAT)
     }
 
     /// The largest message that the producer takes.

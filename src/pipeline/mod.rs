@@ -7,9 +7,12 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "runs shards: clocks, threads, files, log")]
 
 mod account;
+mod backlog;
+mod backoff;
 mod board;
 mod clock;
 mod committer;
+mod constancy;
 pub mod desk;
 mod ends;
 mod epoch;
@@ -22,8 +25,11 @@ mod loss;
 mod memory;
 mod merge;
 pub mod message;
+mod outgoing;
+mod ownership;
 pub mod pace;
 mod placement;
+mod producer;
 mod progress;
 mod reading;
 mod record;

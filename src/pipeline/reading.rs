@@ -1,10 +1,11 @@
 //! The thread that reads the inputs, and the one that asks how far they reach.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant as Moment};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
+use super::constancy::Inspection;
 use super::error::Error;
 use super::stop::Stop;
 use super::tools::Tools;
@@ -17,8 +18,6 @@ const WAIT: Duration = Duration::from_millis(10);
 const DEMAND_INTERVAL: Duration = Duration::from_millis(2);
 /// How often it is looked whether the topics are still what they were.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
-/// A broker that has just started may not know its topics yet. One that does not know them for longer has lost them.
-const MISSING_MAX: Duration = Duration::from_secs(12);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the reader is told.
@@ -77,7 +76,7 @@ pub fn watch_ends<C: Cluster>(cluster: &C, tools: &Arc<Tools>, workers: &Workers
     let interval = (tools.end_age_max() / 3).clamp(Duration::from_millis(15), Duration::from_millis(500));
     tools.ends.poll_from(tools.pace.waker());
     let mut checked = tools.pace.now();
-    let mut missing = None;
+    let mut inspection = Inspection::default();
     while !stop.is_requested() {
         let is_demanded = tools.ends.take_demand();
         ask(tools, &watermarks)?;
@@ -85,7 +84,7 @@ pub fn watch_ends<C: Cluster>(cluster: &C, tools: &Arc<Tools>, workers: &Workers
             workers.send_all(|| Order::Look);
         }
         if tools.pace.since(checked) >= CHECK_INTERVAL {
-            check_topics(tools, &watermarks, &mut missing)?;
+            inspection.look(tools, &watermarks)?;
             checked = tools.pace.now();
         }
         tools.pace.park(DEMAND_INTERVAL);
@@ -115,45 +114,6 @@ fn ask(tools: &Tools, watermarks: &impl kafka::Ends) -> Result<(), Error> {
             return Err(Error::Shortened { topic: topic.clone(), partition, end, next });
         }
         tools.ends.told(input, partition, end, asked);
-    }
-    Ok(())
-}
-
-/// What must stay as it was as long as we run: more partitions would change where a customer's events go, and a topic
-/// that was made anew has nothing of what we know of it.
-fn check_topics(
-    tools: &Tools,
-    watermarks: &impl kafka::Ends,
-    missing: &mut Option<(String, Moment)>,
-) -> Result<(), Error> {
-    let topics: Vec<String> = tools.settings.requirements().into_iter().map(|required| required.topic).collect();
-    let names: Vec<&str> = topics.iter().map(String::as_str).collect();
-    let counts = match watermarks.n_partitions(&names) {
-        Ok(counts) => counts,
-        Err(error) => {
-            tracing::warn!("{error}");
-            return Ok(());
-        }
-    };
-    let is_gone = |(topic, count): (&String, &Option<usize>)| count.is_none().then(|| topic.clone());
-    match (topics.iter().zip(&counts).find_map(is_gone), &*missing) {
-        (None, _) => *missing = None,
-        (Some(topic), Some((before, since))) if topic == *before => {
-            if tools.pace.since(*since) > MISSING_MAX {
-                return Err(Error::Gone { topic });
-            }
-        }
-        (Some(topic), _) => *missing = Some((topic, tools.pace.now())),
-    }
-    for (topic, now) in topics.iter().zip(counts) {
-        if let Some(now) = now.filter(|&now| now != tools.n_partitions) {
-            return Err(Error::PartitionsChanged { topic: topic.clone(), was: tools.n_partitions, now });
-        }
-    }
-    for (topic, now) in watermarks.topic_ids(&names) {
-        if let Some(was) = tools.topic_ids.get(&topic).filter(|&was| *was != now) {
-            return Err(Error::Recreated { topic, was: was.clone(), now });
-        }
     }
     Ok(())
 }

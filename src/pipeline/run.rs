@@ -16,11 +16,12 @@ use std::time::{Duration, Instant as Moment};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::board::Board;
-use super::committer::{Committer, Inbox, Notice, Outbox};
+use super::committer::{Committer, Inbox, Notice};
 use super::error::Error;
 use super::gate::Gate;
 use super::keeper;
 use super::keeping::Told;
+use super::ownership::{Hands, Ownership};
 use super::pace::{Handle, Pace};
 use super::reading::{self, Workers};
 use super::recovery::{self, Assignments};
@@ -207,10 +208,10 @@ impl<C: Cluster> Instance<C> {
         {
             let (tools, member, assignments) = (Arc::clone(&tools), Arc::clone(&member), Arc::clone(&assignments));
             let inbox = Inbox { notices: notice_receiver, wants, recovered };
-            let outbox = Outbox { workers, reader: reader_sender, requests: request_sender };
-            starter.start("committer", move || {
-                Committer::new(cluster, tools, gate, member, inbox, outbox, assignments)?.run()
-            })?;
+            let hands = Hands { workers, reader: reader_sender, requests: request_sender };
+            let ownership = Ownership::new(Arc::clone(&tools), hands, assignments);
+            starter
+                .start("committer", move || Committer::new(cluster, tools, gate, member, inbox, ownership)?.run())?;
         }
         let threads = starter.threads;
         Ok(Instance { tools, board, member, notices, assignments, no_more_input, ended, threads })

@@ -23,6 +23,8 @@ pub enum Bug {
     KeepsProducer,
     /// A producer is used on although a commit may have been asked for twice, since the second answer was good.
     TrustsRepeats,
+    /// Whoever was fenced opens the next producer at once, though somebody else may have its name by now.
+    OpensAtOnce,
     /// After an unknown outcome the shard's record is read before a new producer has settled it.
     ReadsBeforeNewProducer,
     /// An unknown outcome is taken for a failure: the epoch is sent again without a look.
@@ -64,7 +66,7 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Bug; 27] = [
+    pub const ALL: [Bug; 28] = [
         Bug::StampsAnew,
         Bug::KeepsForeignParts,
         Bug::CommitsWhileRevoked,
@@ -73,6 +75,7 @@ impl Bug {
         Bug::CutsTheChain,
         Bug::KeepsProducer,
         Bug::TrustsRepeats,
+        Bug::OpensAtOnce,
         Bug::ReadsBeforeNewProducer,
         Bug::TakesUnknownForFailed,
         Bug::TakesUnknownForCommitted,

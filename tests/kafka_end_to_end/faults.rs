@@ -121,8 +121,12 @@ fn more_partitions_of_an_input_stop_the_instance_with_what_to_do() {
     shop.wait_for_changes(3, |_| true);
     let more = NewPartitions::new("grown-orders", 2);
     broker.wait_for(broker.admin().create_partitions([&more], &AdminOptions::new())).expect("they are made");
+    // What the instance was told before counts for a quarter of a second.
+    std::thread::sleep(Duration::from_millis(500));
+    produce(&shop, &orders(6, now_ms())[3..]);
     assert_eq!(instance.wait(), Some(3));
     assert!(shop.logs().contains("grown-orders has 2 partitions now and had 1"), "{}", shop.logs());
+    assert_eq!(shop.changes().len(), 3, "something was committed after the partitions had become more");
 }
 
 #[test]

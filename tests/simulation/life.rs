@@ -20,7 +20,7 @@ use super::schedule::{Runner, Schedule, Threads, Turn};
 use super::verdict::{FORMAT, Seen};
 
 /// `2026-01-01T00:00:00Z`.
-const EPOCH_MS: i64 = 1_767_225_600_000;
+pub const EPOCH_MS: i64 = 1_767_225_600_000;
 const SECOND: u64 = 1_000_000;
 /// Long enough for sessions and transactions to time out, and for everything to be recovered.
 const QUIET: u64 = 40 * SECOND;
@@ -75,8 +75,11 @@ struct Slot {
     off_until: u64,
     /// When it is started again, stopped processes go on.
     back: u64,
-    ended: Arc<Mutex<Option<Result<(), String>>>>,
+    ended: Ended,
 }
+
+/// How a process ended, once it has.
+pub type Ended = Arc<Mutex<Option<Result<(), String>>>>;
 
 impl Slot {
     fn new(number: usize, rng: &mut fastrand::Rng) -> Slot {
@@ -350,22 +353,13 @@ impl Life {
         slot.ended = Arc::default();
         let client =
             Client { world: Arc::clone(&self.world), threads: Arc::clone(&threads), instance: slot.instance.clone() };
-        let simulated: Arc<dyn Simulated> = threads.clone();
         let (mut settings, plan) = (settings(&slot.instance, &slot.hand, self.turn_dues), Arc::clone(&self.plan));
         if self.keeping != Keeping::Nothing {
             let store = Store::given(Arc::new(Reach(client.clone())));
             settings.slice_bytes = self.slice_bytes;
             settings.snapshots = Some(pipeline::Snapshots { store, every: self.snapshot_every });
         }
-        let (stop, ended) = (slot.stop.clone(), Arc::clone(&slot.ended));
-        threads.start(move || {
-            let status = Arc::new(Status::default());
-            let outcome =
-                pipeline::run_in(Arc::new(client), Pace::Simulated(simulated), settings, plan, &status, &stop);
-            if let Ok(mut ended) = ended.lock() {
-                *ended = Some(outcome.map_err(|error| error.to_string()));
-            }
-        });
+        start(client, settings, plan, slot.stop.clone(), Arc::clone(&slot.ended));
     }
 
     /// Everything has had its time.
@@ -381,12 +375,27 @@ impl Life {
     }
 }
 
-fn settings(instance: &str, hand: &Hand, turn_dues: usize) -> Settings {
+/// Starts a process that was announced: an instance.
+pub fn start(client: Client, settings: Settings, plan: Arc<Plan>, stop: Stop, ended: Ended) {
+    let threads = Arc::clone(&client.threads);
+    let simulated: Arc<dyn Simulated> = threads.clone();
+    threads.start(move || {
+        let status = Arc::new(Status::default());
+        let outcome = pipeline::run_in(Arc::new(client), Pace::Simulated(simulated), settings, plan, &status, &stop);
+        if let Ok(mut ended) = ended.lock() {
+            *ended = Some(outcome.map_err(|error| error.to_string()));
+        }
+    });
+}
+
+pub fn settings(instance: &str, hand: &Hand, turn_dues: usize) -> Settings {
     let kafka = kafka::Settings {
         brokers: "simulated".to_owned(),
         group: "shop".to_owned(),
         instance: instance.to_owned(),
-        client: vec![("transaction.timeout.ms".to_owned(), "6000".to_owned())],
+        client: [("transaction.timeout.ms", "6000"), ("heartbeat.interval.ms", "300")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
         is_embedded: false,
         prefetch_bytes: kafka::PREFETCH_BYTES,
     };

@@ -11,6 +11,7 @@ mod history;
 mod keeping;
 mod life;
 mod schedule;
+mod twins;
 mod verdict;
 
 use std::num::NonZero;

@@ -477,6 +477,16 @@ fn decode_segment(byte: u8) -> Option<SegmentId> {
     byte.checked_sub(1).map(SegmentId)
 }
 
+/// Where the customer of a block stands in each dimension: 0 for none, else one more than the segment's number. `None`: these
+/// bytes are no block.
+pub fn places(block: &[u8], n_dimensions: usize) -> Option<&[u8]> {
+    let mut reader = Reader::new(block);
+    let n = usize::try_from(reader.try_get()?).ok()?;
+    reader.rest = reader.rest.get(n..)?;
+    reader.try_get()?;
+    reader.rest.get(..n_dimensions)
+}
+
 const BOUND_BYTES: usize = 2;
 /// Hours up to here, then so many of them at once: 29 years in all. What is later is cut to that.
 const HOURS_MAX: u64 = 0x8000;

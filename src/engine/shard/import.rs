@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::export::{Cut, Packet, Section};
 use super::{Record, Shard, id_of};
+use crate::engine::facts::customer::places;
 use crate::engine::wheel::{Links, Wheel};
 use crate::event::Instant;
 use crate::rules::Plan;
@@ -37,7 +38,6 @@ impl Import {
         shard.wheel = Wheel::standing_at(cut.clock);
         shard.records.0.reserve_exact(n_customers as usize);
         shard.index.reserve(n_customers as usize, |_| unreachable!("the table is empty"));
-        shard.sizes.clone_from(&cut.sizes);
         Ok(Import { shard, cut })
     }
 
@@ -63,6 +63,9 @@ impl Import {
         };
         compare("customers", shard.records.0.len(), cut.n_customers)?;
         compare("names", shard.names.n_texts(), cut.n_names)?;
+        if shard.sizes != cut.sizes {
+            return Err(Misfit("its customers do not stand where the sizes of segments say".to_owned()));
+        }
         Ok(shard)
     }
 
@@ -83,6 +86,7 @@ impl Import {
         let (due, latest) = (Instant(reader.i64()?), Instant(reader.i64()?));
         let n_bytes = reader.u32()?;
         let bytes = reader.take(n_bytes as usize)?;
+        self.count(bytes)?;
         let Shard { records, arena, index: directory, wheel, .. } = &mut self.shard;
         let index = u32::try_from(records.0.len()).map_err(|_| Misfit("too many customers".to_owned()))?;
         let record = Record { due, latest, links: Links::default(), block: arena.insert(bytes) };
@@ -91,6 +95,17 @@ impl Import {
         directory
             .insert_unique(hash, index, |index| rapidhash::v3::rapidhash_v3(id_of(arena, &records.0[*index as usize])));
         wheel.arm(records, index);
+        Ok(())
+    }
+
+    /// One more where the customer of a block stands.
+    fn count(&mut self, block: &[u8]) -> Result<(), Misfit> {
+        let sizes = &mut self.shard.sizes;
+        let places = places(block, sizes.len()).ok_or_else(|| Misfit("a customer's block is cut".to_owned()))?;
+        for (sizes, &place) in sizes.iter_mut().zip(places) {
+            let size = sizes.get_mut(usize::from(place));
+            *size.ok_or_else(|| Misfit("a customer stands in a segment that the rules do not have".to_owned()))? += 1;
+        }
         Ok(())
     }
 }

@@ -33,6 +33,8 @@ pub struct Broker {
     /// Commits that went astray, and how many requests of their producer's id arrive before each.
     pub astray: Vec<(Identity, usize)>,
     pub transaction_timeout: u64,
+    /// Which process opened a producer of which id, in the order of the broker's answers.
+    pub opened: Vec<(String, usize)>,
     /// Counts what subscribers may see.
     pub n_decided: u64,
 }
@@ -80,6 +82,7 @@ impl Broker {
             marker_delay_max: 0,
             astray: Vec::new(),
             transaction_timeout: 6_000_000,
+            opened: Vec::new(),
             n_decided: 0,
         }
     }

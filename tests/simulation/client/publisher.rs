@@ -29,8 +29,12 @@ impl Publisher {
     pub fn open(client: Client, id: &str, timeout: Duration) -> Result<Publisher, Error> {
         let deadline = client.schedule().micros() + timeout.as_micros() as u64;
         while client.schedule().micros() < deadline {
-            let asked = id.to_owned();
-            let answer = client.call(timeout, move |broker| broker.init_producer(&asked));
+            let (asked, process) = (id.to_owned(), client.threads.process);
+            let answer = client.call(timeout, move |broker| {
+                let who = broker.init_producer(&asked)?;
+                broker.opened.push((asked.clone(), process));
+                Ok::<Identity, TransactionError>(who)
+            });
             match answer.map(|answer| answer.value) {
                 Some(Ok(who)) => return Ok(Publisher { client, who, is_spent: false, placed: Vec::new() }),
                 Some(Err(_)) => client.schedule().rest(20_000),

@@ -32,6 +32,7 @@ impl Ends for Watermarks {
         answer.and_then(|answer| answer.value).ok_or_else(|| self.client.unreachable("tell a range", timeout))
     }
 
+    /// At once: it is asked before each commit, and commits are what a life is to have many of.
     fn n_partitions(&self, topics: &[&str]) -> Result<Vec<Option<usize>>, Error> {
         Ok(topics.iter().map(|_| Some(self.client.world.n_partitions)).collect())
     }

@@ -7,6 +7,7 @@ use dormouse::kafka::{
     Ends as _, Fence, Intake, Isolation, Member, Membership as _, Outcome, Outgoing, PREFETCH_BYTES, Publisher,
     Publishing as _, Reading as _, Reason, Rebalance, Requirement, Role, Settings, Stamp, Topics, Watermarks,
 };
+use rdkafka::mocking::{MockCluster, MockCoordinator};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use testbed::kafka::{Broker, Record};
 
@@ -175,6 +176,41 @@ fn a_transaction_commits_records_and_offsets_under_the_present_membership_only()
     let (_, partitions) = assigned(&other, &events);
     assert_eq!(partitions, [0, 1]);
     assert!(left.elapsed() < Duration::from_secs(10), "the group was not left: {:?}", left.elapsed());
+}
+
+/// The cluster in the process, since the moment must be hit: the group's coordinator is gone when offsets are added.
+#[test]
+fn a_group_without_a_coordinator_holds_nobody_up() {
+    let cluster = MockCluster::new(2).expect("it starts");
+    let settings = Settings {
+        brokers: cluster.bootstrap_servers(),
+        client: vec![("transaction.timeout.ms".to_owned(), "2000".to_owned())],
+        is_embedded: true,
+        ..settings(Broker::shared(), "no-coordinator")
+    };
+    let id = settings.transactional_id();
+    for topic in ["in", "out"] {
+        cluster.create_topic(topic, 2, 1).expect("it is made");
+        for partition in [0, 1] {
+            cluster.partition_leader(topic, partition, Some(1)).expect("it leads");
+        }
+    }
+    cluster.coordinator(MockCoordinator::Transaction(id.clone()), 1).expect("it is set");
+    cluster.coordinator(MockCoordinator::Group(settings.group.clone()), 2).expect("it is set");
+    let (member, events) = join(&settings, "in");
+    let (stamp, _) = assigned(&member, &events);
+    let mut publisher = Publisher::open(&settings, &id, PATIENCE).expect("it starts");
+    let (said, outcomes) = channel();
+    let publishing = move || {
+        let fence = Fence { member: &*member, stamp: &stamp };
+        let outcome = publisher.publish([outgoing("out", "v")].into_iter(), &[("in", 0, 1)], &fence);
+        said.send((outcome, publisher.is_spent())).expect("somebody listens");
+    };
+    cluster.broker_down(2).expect("it goes");
+    std::thread::spawn(publishing);
+    let (outcome, is_spent) = outcomes.recv_timeout(PATIENCE).expect("it gives up");
+    assert!(matches!(outcome, Outcome::NotCommitted(Reason::TimedOut(_))), "{outcome:?}");
+    assert!(is_spent);
 }
 
 #[test]

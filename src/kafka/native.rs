@@ -163,6 +163,9 @@ unsafe fn headers(message: *mut sys::rd_kafka_message_t) -> Vec<(Vec<u8>, Option
 /// A member's view of its group at one moment.
 pub struct GroupMetadata(NonNull<sys::rd_kafka_consumer_group_metadata_t>);
 
+// SAFETY: it is a copy of its own, text and numbers that nothing but this value points to.
+unsafe impl Send for GroupMetadata {}
+
 impl GroupMetadata {
     /// As the consumer knows it now. `None` when it has no group.
     pub fn of<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Option<GroupMetadata> {

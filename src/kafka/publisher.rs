@@ -7,7 +7,7 @@
 //! publisher that is at its end refuses everything.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use rdkafka::config::RDKafkaLogLevel;
@@ -21,7 +21,10 @@ use super::error::Error;
 use super::logging;
 use super::member::{Member, stamp_of};
 use super::native;
-use super::settings::Settings;
+use super::settings::{SOCKET_TIMEOUT, Settings};
+
+/// How much longer than it was told to a call may take before it is given up.
+const OVERTIME: Duration = Duration::from_millis(250);
 
 /// Names and values of a record's headers.
 pub type Headers = [(std::borrow::Cow<'static, str>, Vec<u8>)];
@@ -64,7 +67,8 @@ pub enum Reason {
 
 /// A transactional producer.
 pub struct Publisher {
-    producer: ThreadedProducer<Context>,
+    /// Shared with a call that was given up and has not returned.
+    producer: Arc<ThreadedProducer<Context>>,
     /// When offsets and commit take longer, one of them may have been sent twice.
     trusted_for: Duration,
     timeout: Duration,
@@ -143,7 +147,7 @@ impl Publisher {
             other => Error::Transactions { id: id.to_owned(), text: other.to_string() },
         })?;
         Ok(Publisher {
-            producer,
+            producer: Arc::new(producer),
             trusted_for: settings.trusted_for(),
             timeout: settings.transaction_timeout(),
             is_spent: false,
@@ -237,9 +241,24 @@ impl Publisher {
         }
         let group = fence.member.group().ok_or_else(|| Reason::Stale("there is no group".to_owned()))?;
         fence.check(&stamp_of(&group))?;
-        native::send_offsets(&self.producer, &list, &group, remaining(deadline))
-            .map_err(|refused| reason_of(refused.code, refused.text))
+        let timeout = remaining(deadline).min(SOCKET_TIMEOUT);
+        let producer = Arc::clone(&self.producer);
+        let answer = within(timeout + OVERTIME, move || native::send_offsets(&producer, &list, &group, timeout));
+        answer?.map_err(|refused| reason_of(refused.code, refused.text))
     }
+}
+
+/// Waits for a call that may never return, whatever time-out it was given: adding offsets does not when the group's
+/// coordinator goes away at the wrong moment (<https://github.com/confluentinc/librdkafka/issues/5456>). One that is given
+/// up keeps what it holds until it returns. Its producer is at its end and the next one fences it, so what it may still send
+/// is refused.
+fn within<T: Send + 'static>(limit: Duration, call: impl FnOnce() -> T + Send + 'static) -> Result<T, Reason> {
+    let (answer, answered) = mpsc::sync_channel(1);
+    // Nobody listens any more when it was given up.
+    let work = move || drop(answer.send(call()));
+    let spawned = std::thread::Builder::new().name("offsets".to_owned()).spawn(work);
+    spawned.map_err(|error| Reason::Other(format!("there is no thread to add offsets: {error}")))?;
+    answered.recv_timeout(limit).map_err(|_| Reason::TimedOut("adding offsets did not return".to_owned()))
 }
 
 impl Publishing<Member> for Publisher {
@@ -324,5 +343,19 @@ fn reason_of(code: RDKafkaErrorCode, text: String) -> Reason {
         | RDKafkaErrorCode::PurgeInflight
         | RDKafkaErrorCode::PurgeQueue => Reason::TimedOut(text),
         _ => Reason::Other(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_does_not_return_is_given_up() {
+        let (end, ended) = mpsc::channel::<()>();
+        let given_up = within(Duration::from_millis(20), move || ended.recv());
+        assert!(matches!(given_up, Err(Reason::TimedOut(_))), "{given_up:?}");
+        drop(end);
+        assert_eq!(within(Duration::from_secs(60), || 7), Ok(7));
     }
 }

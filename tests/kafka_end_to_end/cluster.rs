@@ -27,8 +27,14 @@ fn brokers_of_a_cluster_that_die_one_after_another_cost_nothing() {
             // The two that are left go on.
             n_more(200);
             broker.restart();
-            n_more(100);
+            broker.wait_until_in_sync();
         }
+        // One alone acknowledges nothing.
+        let [first, second, _] = &brokers;
+        first.kill9();
+        second.kill9();
+        Broker::restart_all(&[first, second]);
+        n_more(200);
         is_over.store(true, Ordering::Relaxed);
         producing.join().expect("it does not fail")
     });

@@ -210,8 +210,19 @@ impl<'b> Shop<'b> {
     /// Waits for all that, and compares: per customer, the same changes in the same order and no others. Says how many.
     pub fn assert_as_undisturbed(&self, orders: &[String]) -> usize {
         let expected = self.undisturbed(orders);
-        self.wait_for_changes(expected.len(), |_| true);
-        let found = self.changes();
+        let started = Instant::now();
+        let found = loop {
+            let found = self.changes();
+            if found.len() >= expected.len() || started.elapsed() > PATIENCE {
+                break found;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        };
+        let _logs = Finally(|| {
+            if std::thread::panicking() {
+                eprintln!("{}", self.logs());
+            }
+        });
         assert_gapless(&found);
         assert_same(&found, &expected);
         found.len()
@@ -374,8 +385,9 @@ pub fn assert_same(found: &[Change], expected: &[Change]) {
         sorted
     };
     let (found, expected) = (sorted(found), sorted(expected));
+    let (n_found, n_expected) = (found.len(), expected.len());
     if let Some((found, expected)) = found.iter().zip(&expected).find(|(found, expected)| found != expected) {
-        panic!("found    {found:?}\nexpected {expected:?}");
+        panic!("{n_found} of {n_expected} changes; the first that differs:\nfound    {found:?}\nexpected {expected:?}");
     }
-    assert_eq!(found.len(), expected.len());
+    assert_eq!(n_found, n_expected);
 }

@@ -38,6 +38,8 @@ pub struct Broker {
     dir: PathBuf,
     /// Of all brokers of its cluster.
     address: String,
+    /// Where clients reach this one.
+    own_address: String,
     n_replicas: i32,
     node: Mutex<Option<Node>>,
 }
@@ -137,8 +139,31 @@ impl Broker {
 
     /// Starts the killed broker again, on its ports and data, and waits until it answers.
     pub fn restart(&self) {
-        if let Err(error) = self.wait_until_ready(self.spawn()) {
-            panic!("Kafka did not start again: {error}");
+        Broker::restart_all(&[self]);
+    }
+
+    /// The same for some of a cluster at once.
+    pub fn restart_all(brokers: &[&Broker]) {
+        let started: Vec<u32> = brokers.iter().map(|broker| broker.spawn()).collect();
+        for (broker, jvm) in brokers.iter().zip(started) {
+            if let Err(error) = broker.wait_until_ready(jvm) {
+                panic!("Kafka did not start again: {error}");
+            }
+        }
+    }
+
+    /// Waits until every replica of every partition has caught up, so that a cluster bears the next loss.
+    pub fn wait_until_in_sync(&self) {
+        let consumer: BaseConsumer = self.client().set("reconnect.backoff.max.ms", "250").create().expect("a client");
+        let are_in_sync = || {
+            let found = consumer.fetch_metadata(None, Duration::from_millis(500)).ok()?;
+            let mut partitions = found.topics().iter().flat_map(|topic| topic.partitions());
+            partitions.all(|partition| partition.isr().len() == partition.replicas().len()).then_some(())
+        };
+        let deadline = Instant::now() + START_TIMEOUT;
+        while are_in_sync().is_none() {
+            assert!(Instant::now() < deadline, "replicas do not catch up");
+            std::thread::sleep(Duration::from_millis(100));
         }
     }
 
@@ -166,10 +191,11 @@ impl Broker {
     fn prepare(place: &Place, proxy: Option<&Proxy>, properties: &[(&str, &str)]) -> Broker {
         let dir = tempfile::Builder::new().prefix("dormouse-kafka-").tempdir().expect("a temporary folder").keep();
         let mut text = server_properties(place, &dir.join("data"));
-        let mut address = place.bootstrap();
+        let (mut address, mut own_address) = (place.bootstrap(), format!("127.0.0.1:{}", place.port()));
         if let Some(proxy) = proxy {
             proxy.lead_to(place.port());
             address = proxy.address().to_string();
+            own_address.clone_from(&address);
             text.push_str(&format!("advertised.listeners=PLAINTEXT://{address}\n"));
         }
         for (key, value) in properties {
@@ -178,7 +204,7 @@ impl Broker {
         fs::write(dir.join("server.properties"), text).expect("the broker's folder is writable");
         fs::write(dir.join("log4j2.properties"), LOGGING).expect("the broker's folder is writable");
         let n_replicas = i32::try_from(place.ports.len()).expect("they are few");
-        let broker = Broker { address, n_replicas, dir, node: Mutex::new(None) };
+        let broker = Broker { address, own_address, n_replicas, dir, node: Mutex::new(None) };
         let formatted = broker
             .java(&["-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
             .arg(broker.dir.join("server.properties"))
@@ -218,10 +244,12 @@ impl Broker {
         jvm
     }
 
-    /// Waits until a client gets an answer.
+    /// Waits until a client gets an answer from this broker, whatever others of its cluster say.
     fn wait_until_ready(&self, jvm: u32) -> Result<(), String> {
         let deadline = Instant::now() + START_TIMEOUT;
-        let consumer: BaseConsumer = self.client().set("reconnect.backoff.max.ms", "250").create().expect("a client");
+        let mut client = self.client();
+        client.set("bootstrap.servers", &self.own_address).set("reconnect.backoff.max.ms", "250");
+        let consumer: BaseConsumer = client.create().expect("a client");
         while Instant::now() < deadline {
             if consumer.fetch_metadata(None, Duration::from_millis(500)).is_ok_and(|found| !found.brokers().is_empty())
             {
@@ -235,7 +263,7 @@ impl Broker {
         let tail: Vec<&str> = log.lines().rev().take(30).collect();
         Err(format!(
             "no answer at {}; the end of its log:\n{}",
-            self.address,
+            self.own_address,
             tail.into_iter().rev().fold(String::new(), |all, line| all + line + "\n")
         ))
     }

@@ -3,7 +3,8 @@
 
 use dormouse::pipeline::sabotage::{Bug, with};
 
-use super::{life, twins};
+use super::life::{self, Leaning};
+use super::twins;
 
 /// Seeds in which a bug has to show.
 const SEEDS: u64 = 3_000;
@@ -29,6 +30,8 @@ fn each_bug_is_found() {
         let live = |seed| match bug {
             // No two processes of a life have one name.
             Bug::OpensAtOnce => twins::live(seed),
+            // It does harm to a shard that has gone on elsewhere, and long.
+            Bug::DeletesLaterOnes => life::live_leaning(seed, Leaning::Sleepers).map(drop),
             _ => life::live(seed).map(drop),
         };
         let found = with(bug, || (0..n_seeds).find_map(|seed| live(seed).err().map(|broken| (seed, broken))));

@@ -27,6 +27,15 @@ const QUIET: u64 = 40 * SECOND;
 /// A life in which nobody ever comes to rest.
 const TURNS_MAX: u64 = 400_000;
 
+/// What trouble a life is fullest of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaning {
+    /// Of none more than of another.
+    Nothing,
+    /// Whoever publishes a snapshot falls asleep over it while others go on and the input goes.
+    Sleepers,
+}
+
 /// How a life went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lived {
@@ -62,6 +71,14 @@ pub struct Life {
     blow_pause: u64,
     keeping: Keeping,
     snapshot_every: Duration,
+    sleep: Sleep,
+}
+
+/// How publishers of snapshots fall asleep.
+struct Sleep {
+    /// One of so many.
+    one_in: u8,
+    sessions_max: u64,
 }
 
 /// An instance's place, whoever fills it.
@@ -98,7 +115,13 @@ impl Slot {
 
 /// Lives the life of a seed; an error says what was broken.
 pub fn live(seed: u64) -> Result<Lived, String> {
+    live_leaning(seed, Leaning::Nothing)
+}
+
+/// The same in a life of its own kind.
+pub fn live_leaning(seed: u64, leaning: Leaning) -> Result<Lived, String> {
     let mut life = Life::new(seed);
+    life.lean(leaning);
     let outcome = life.run();
     for process in life.slots.iter().filter_map(|slot| slot.process) {
         life.runner.kill(process);
@@ -148,6 +171,7 @@ impl Life {
             keeping,
             slice_bytes: rng.choice([1, 300, 128 << 10]).unwrap_or(1),
             snapshot_every: Duration::from_millis(rng.u64(50..3_000)),
+            sleep: Sleep { one_in: 3, sessions_max: 2 },
             shop: Shop::new(rng.u64(..), n_partitions),
             fed: Vec::new(),
             seen: Seen::default(),
@@ -163,6 +187,21 @@ impl Life {
             blow_pause: rng.choice([200_000, SECOND, 3 * SECOND]).unwrap_or(SECOND),
             world,
             rng,
+        }
+    }
+
+    fn lean(&mut self, leaning: Leaning) {
+        if leaning == Leaning::Sleepers {
+            self.keeping = Keeping::Trimmed;
+            self.snapshot_every = Duration::from_millis(300);
+            self.sleep = Sleep { one_in: 2, sessions_max: 5 };
+            self.blow_pause = 3 * SECOND;
+            self.one_sudden_in = 100;
+            self.calm = 30 * SECOND;
+            self.world.shelf().upload_max = 1_000;
+            while self.slots.len() < 3 {
+                self.slots.push(Slot::new(self.slots.len(), &mut self.rng));
+            }
         }
     }
 
@@ -316,10 +355,10 @@ impl Life {
         for process in std::mem::take(&mut self.world.shelf().publishing) {
             let slot = self.slots.iter_mut().find(|slot| slot.process == Some(process));
             if let Some(slot) = slot.filter(|_| !self.is_calm)
-                && self.rng.u8(0..3) == 0
+                && self.rng.u8(0..self.sleep.one_in) == 0
             {
                 self.world.schedule.set_stopped(process, true);
-                slot.back = now + self.rng.u64(SESSION..2 * SESSION);
+                slot.back = now + self.rng.u64(SESSION..self.sleep.sessions_max * SESSION);
             }
         }
     }

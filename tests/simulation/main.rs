@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use life::Lived;
+use life::{Leaning, Lived};
 
 const SEEDS: Range<u64> = 0..300;
 
@@ -36,7 +36,7 @@ fn seeds() -> Range<u64> {
 }
 
 /// Lives the lives of all these seeds, on all cores; fails with the least seed that was found to break something.
-fn live_all(seeds: Range<u64>) -> Vec<Lived> {
+fn live_all(seeds: Range<u64>, leaning: Leaning) -> Vec<Lived> {
     let (next, failed) = (AtomicU64::new(seeds.start), Mutex::new(None));
     let n_threads = thread::available_parallelism().map_or(1, NonZero::get);
     let live = || {
@@ -44,7 +44,7 @@ fn live_all(seeds: Range<u64>) -> Vec<Lived> {
         while let seed = next.fetch_add(1, Ordering::Relaxed)
             && seed < seeds.end
         {
-            match life::live(seed) {
+            match life::live_leaning(seed, leaning) {
                 Ok(one) => lived.push(one),
                 Err(broken) => {
                     next.store(seeds.end, Ordering::Relaxed);
@@ -70,7 +70,7 @@ fn live_all(seeds: Range<u64>) -> Vec<Lived> {
 fn whatever_happens_every_change_is_told_once() {
     let (seeds, begun) = (seeds(), Instant::now());
     let n_seeds = seeds.end - seeds.start;
-    let lived = live_all(seeds);
+    let lived = live_all(seeds, Leaning::Nothing);
     let sum = |of: fn(&Lived) -> u64| lived.iter().map(of).sum::<u64>();
     let (n_changes, n_snapshots) = (sum(|one| one.n_changes), sum(|one| one.n_snapshots));
     let (n_turns, n_kills, took) = (sum(|one| one.n_turns), sum(|one| one.n_kills), begun.elapsed());
@@ -79,6 +79,12 @@ fn whatever_happens_every_change_is_told_once() {
     );
     assert!(n_changes > n_seeds, "something is told in a life");
     assert!(n_snapshots >= n_seeds / 2, "snapshots are taken in a life");
+}
+
+#[test]
+fn publishers_of_snapshots_that_fall_asleep_undo_nothing() {
+    let lived = live_all(0..60, Leaning::Sleepers);
+    assert!(lived.iter().map(|one| one.n_snapshots).sum::<u64>() > 60, "snapshots are taken in a life");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Broken rules files: whatever is done to a good one, loading it never panics, and what is refused is refused with
 //! a place inside the file. The mutations are a function of the seed, which a failure names.
 
+mod listing;
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -8,15 +10,12 @@ use dormouse::cli::diagnostics::draw_all;
 use dormouse::config::rules::{load, load_text};
 use dormouse::rules::diagnostic::Diagnostic;
 use expect_test::expect;
+use listing::case_folders;
 
 /// Every rules file that comes with the project, in order.
 fn good_files() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files: Vec<PathBuf> = std::fs::read_dir(root.join("tests/cases"))
-        .expect("the cases are there")
-        .map(|entry| entry.expect("the folder can be read").path().join("segments.toml"))
-        .filter(|path| path.exists())
-        .collect();
+    let mut files: Vec<PathBuf> = case_folders().iter().map(|folder| folder.join("segments.toml")).collect();
     files.push(root.join("config/segments.toml"));
     files.sort();
     files

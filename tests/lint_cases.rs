@@ -1,8 +1,9 @@
 //! Warnings are never wrong: over all the given cases, what is said to never hold never does, what is said to always
 //! hold always does, and nobody comes to a segment that is said to be out of reach.
 
+mod listing;
+
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
 use dormouse::config::rules;
@@ -10,6 +11,7 @@ use dormouse::engine::{Change, Progress, Shard};
 use dormouse::event::{Decoder, Format, Instant, Span};
 use dormouse::rules::Plan;
 use dormouse::rules::diagnostic::{Code, Diagnostic};
+use listing::case_folders;
 
 const UNTIL: Instant = Instant(1_811_808_000_000);
 
@@ -47,10 +49,8 @@ fn source(diagnostic: &Diagnostic) -> String {
 #[test]
 fn no_case_contradicts_a_warning() {
     let (mut n_unreachable, mut n_constant, mut n_seen) = (0, 0, 0);
-    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    for case in std::fs::read_dir(cases).expect("the cases are there") {
-        let case = case.expect("the folder can be read").path();
-        let Ok(text) = std::fs::read_to_string(case.join("segments.toml")) else { continue };
+    for case in case_folders() {
+        let text = std::fs::read_to_string(case.join("segments.toml")).expect("a case has rules");
         let loaded = rules::load_text("segments.toml", &text).expect("the cases' rules are right");
         let mut unreachable = BTreeSet::new();
         let mut constant = Vec::new();

@@ -206,10 +206,12 @@ mod tests {
     }
 
     proptest! {
-        /// Arming and re-arming at random, then passing time in steps, hands out everyone at their due, in order.
+        /// Arming and re-arming at random, then passing time in steps, hands out everyone who is due, and nobody else: by
+        /// `pop` at their due, in order; by `take_due` in no order, some times at once.
         #[test]
-        fn everyone_is_met_at_their_due(
-            steps in prop::collection::vec((0_u32..20, 0_i64..1 << 22, 0_i64..1 << 18), 1..200)
+        fn everyone_is_met_when_they_are_due(
+            steps in prop::collection::vec((0_u32..20, 0_i64..1 << 22, 0_i64..1 << 18), 1..200),
+            is_in_order: bool,
         ) {
             let mut records = List(vec![(Instant::NEVER, Links::default()); 20]);
             let mut wheel = Wheel::default();
@@ -218,37 +220,17 @@ mod tests {
                 records.0[index as usize].0 = Instant(clock + 1 + ahead);
                 wheel.arm(&mut records, index);
                 clock += pass;
-                let mut last = 0;
-                let mut out = Vec::new();
-                while let Some(at) = wheel.pop(&mut records, Instant(clock), &mut out) {
-                    prop_assert!(at.0 >= last && at.0 <= clock);
-                    last = at.0;
-                    for index in out.drain(..) {
-                        prop_assert_eq!(records.0[index as usize].0, at);
-                        records.0[index as usize].0 = Instant::NEVER;
+                let (now, mut last, mut out) = (Instant(clock), Instant(0), Vec::new());
+                loop {
+                    let at = if is_in_order { wheel.pop(&mut records, now, &mut out) } else { None };
+                    if at.is_none() && (is_in_order || !wheel.take_due(&mut records, now, &mut out)) {
+                        break;
                     }
-                }
-                prop_assert!(records.0.iter().all(|(due, _)| due.0 > clock));
-            }
-        }
-
-        /// The same in no order, some times at once.
-        #[test]
-        fn everyone_due_is_taken_and_nobody_else(
-            steps in prop::collection::vec((0_u32..20, 0_i64..1 << 22, 0_i64..1 << 18), 1..200)
-        ) {
-            let mut records = List(vec![(Instant::NEVER, Links::default()); 20]);
-            let mut wheel = Wheel::default();
-            let mut clock = 0;
-            for (index, ahead, pass) in steps {
-                records.0[index as usize].0 = Instant(clock + 1 + ahead);
-                wheel.arm(&mut records, index);
-                clock += pass;
-                let mut out = Vec::new();
-                while wheel.take_due(&mut records, Instant(clock), &mut out) {
+                    prop_assert!(at.is_none_or(|at| at >= last && at <= now));
+                    last = at.unwrap_or(last);
                     for index in out.drain(..) {
-                        prop_assert!(records.0[index as usize].0.0 <= clock);
-                        records.0[index as usize].0 = Instant::NEVER;
+                        let due = std::mem::replace(&mut records.0[index as usize].0, Instant::NEVER);
+                        prop_assert!(at.map_or(due <= now, |at| due == at));
                     }
                 }
                 prop_assert!(records.0.iter().all(|(due, _)| due.0 > clock));

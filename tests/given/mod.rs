@@ -1,7 +1,10 @@
 //! The given cases of `tests/cases`, read.
 
+#[path = "../listing/mod.rs"]
+mod listing;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -23,12 +26,7 @@ pub struct Given {
 
 /// All 420 of them, in order.
 pub fn cases() -> Vec<Given> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let entries = fs::read_dir(&folder).expect("the folder of the cases").map(|entry| entry.expect("an entry").path());
-    let mut folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
-    folders.sort();
-    assert_eq!(folders.len(), 420, "cases in {}", folder.display());
-    folders.iter().map(|folder| given(folder)).collect()
+    listing::case_folders().iter().map(|folder| given(folder)).collect()
 }
 
 fn given(folder: &Path) -> Given {

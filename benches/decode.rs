@@ -73,10 +73,10 @@ fn write_messages() {
         from_since: Some(Instant(1_767_431_564_120)),
         effective_at: Instant(1_770_023_564_001),
         cause: Cause::Event,
-        evidence: vec![evidence; 2],
+        evidence: vec![evidence; 2].into(),
         reason: None,
         interests: None,
-        standing: [Some(SegmentId(1)), None].into(),
+        standing: vec![Some(SegmentId(1)), None].into(),
     };
     let origin = Origin::Record { topic: "purchases", partition: 3, offset: 1_234_567, event_id: Some("e-1234567") };
     let mut out = Vec::new();

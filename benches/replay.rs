@@ -1,6 +1,8 @@
 //! Measures a replay: 5 M events of 500 000 customers under twenty rules, on one and two threads, beside the time that
 //! merely reading the same file and splitting its lines takes, and that of merely writing as many bytes as the changes
-//! are; then what each stage costs, and the memory of a customer with 25 events.
+//! are; then what each stage costs, and the memory of a customer with 25 events. Each replay and what it is compared with
+//! take turns, and medians are printed, since other work on the machine and memory that is touched for the first time
+//! cost more than most changes to the program.
 //!
 //! `cargo bench --bench replay`. The events are generated once into `target/bench/`.
 
@@ -20,7 +22,9 @@ use dormouse::rules::Plan;
 
 const N_EVENTS: u64 = 5_000_000;
 /// Of the shop; some 500 000 of them turn up in the file.
-const N_CUSTOMERS: u64 = 650_000;
+const N_CUSTOMERS: u64 = 780_000;
+/// Of each replay; what is printed is their median.
+const N_RUNS: usize = 5;
 /// For the stages and the memory of a customer.
 const N_EVENTS_EACH: u64 = 25;
 const N_CUSTOMERS_HELD: u64 = 200_000;
@@ -33,29 +37,48 @@ fn main() {
     println!("machine      {}, {} cores", cpu_name(), std::thread::available_parallelism().map_or(1, NonZero::get));
     println!("events       {N_EVENTS} of {} bytes, {n_segments} rules", n_bytes / N_EVENTS);
 
-    let split = seconds(|| assert_eq!(n_lines(&file), N_EVENTS));
-    println!("read, split  {:>10.0} events/s  {split:.2} s", N_EVENTS as f64 / split);
     for (n_threads, is_written) in [(1, false), (2, false), (2, true)] {
-        let cpu_before = process_cpu_seconds();
-        let summary = replay(&plan, &file, n_threads, is_written);
-        let cpu = process_cpu_seconds() - cpu_before;
+        let runs: Vec<Run> = (0..N_RUNS).map(|_| run(&plan, &file, n_threads, is_written)).collect();
+        let median = |of: fn(&Run) -> f64| median(runs.iter().map(of).collect());
+        let (took, read, write) = (median(|run| run.took), median(|run| run.read), median(|run| run.write));
         println!(
-            "{n_threads} thread(s)  {:>10.0} events/s  {:.2} s, {:.0} times read and split; {:.0} events per CPU second; \
-             {} changes {}, {} customers of {} B",
-            summary.events_per_second(),
-            summary.elapsed.as_secs_f64(),
-            summary.elapsed.as_secs_f64() / split,
-            N_EVENTS as f64 / cpu,
-            summary.n_changes,
+            "{n_threads} thread(s)  {:>10.0} events/s  {took:.2} s; {:.0} events per CPU second; {} changes {}, {} customers of {} B",
+            N_EVENTS as f64 / took,
+            N_EVENTS as f64 / median(|run| run.cpu),
+            runs[0].summary.n_changes,
             if is_written { "written" } else { "made and dropped" },
-            summary.n_customers,
-            summary.state_bytes / summary.n_customers,
+            runs[0].summary.n_customers,
+            runs[0].summary.state_bytes / runs[0].summary.n_customers,
         );
+        println!("             {:.0} times as long as merely reading and splitting ({read:.2} s)", took / read);
+        if is_written {
+            println!("             {:.1} times as long as merely writing as many bytes ({write:.2} s)", took / write);
+        }
     }
-    let n_bytes = changes_file(&file).metadata().expect("it was just written").len();
-    let written = seconds(|| write_zeros(&changes_file(&file), n_bytes));
-    println!("merely write {n_bytes} bytes of changes  {written:.2} s");
     stages(&plan);
+}
+
+/// One replay, and what the machine takes for its least part right after it. In seconds.
+struct Run {
+    summary: Summary,
+    took: f64,
+    cpu: f64,
+    read: f64,
+    write: f64,
+}
+
+fn run(plan: &Arc<Plan>, file: &Path, n_threads: usize, is_written: bool) -> Run {
+    let cpu_before = process_cpu_seconds();
+    let summary = replay(plan, file, n_threads, is_written);
+    let cpu = process_cpu_seconds() - cpu_before;
+    let read = seconds(|| assert_eq!(n_lines(file), N_EVENTS));
+    let write = if is_written { seconds(|| write_zeros(&changes_file(file))) } else { 0.0 };
+    Run { took: summary.elapsed.as_secs_f64(), cpu, read, write, summary }
+}
+
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
 }
 
 fn plan() -> Plan {
@@ -106,8 +129,9 @@ fn changes_file(events: &Path) -> PathBuf {
     events.with_file_name("changes.jsonl")
 }
 
-/// What any writer of so many bytes has to do: into a file that was not there, as the changes were.
-fn write_zeros(path: &Path, n_bytes: u64) {
+/// What any writer of as many bytes has to do: into a file that was not there, as the changes were.
+fn write_zeros(path: &Path) {
+    let n_bytes = path.metadata().expect("it was just written").len();
     std::fs::remove_file(path).expect("it is there");
     let mut file = File::create(path).expect("target/ can be written");
     let block = vec![0; 1 << 20];

@@ -1,5 +1,8 @@
 //! What the engine says: one move of one customer in one dimension.
 
+use compact_str::CompactString;
+use smallvec::SmallVec;
+
 use super::reading::Readings;
 use crate::event::Instant;
 use crate::rules::plan::{ComparisonId, DimensionId, SegmentId};
@@ -7,7 +10,7 @@ use crate::rules::plan::{ComparisonId, DimensionId, SegmentId};
 /// One move. `None` as a segment is "in no segment".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    pub customer: Box<str>,
+    pub customer: CompactString,
     /// 1 for the customer's first change; per customer over all dimensions, without gaps.
     pub sequence: u64,
     pub dimension: DimensionId,
@@ -18,14 +21,18 @@ pub struct Change {
     pub effective_at: Instant,
     pub cause: Cause,
     /// The comparisons that the deciding condition read.
-    pub evidence: Vec<Evidence>,
+    pub evidence: EvidenceList,
     /// Why, in a sentence for people; only where the rules ask for it.
     pub reason: Option<Box<str>>,
     /// What to offer; only where the rules ask for it.
     pub interests: Option<Box<Interests>>,
     /// The standing in every dimension right after this change, indexed by dimension.
-    pub standing: Box<[Option<SegmentId>]>,
+    pub standing: SmallVec<[Option<SegmentId>; 8]>,
 }
+
+/// The usual number stands in the change itself: there are millions of changes, and memory of their own for each part
+/// costs more than moving a larger change.
+pub type EvidenceList = SmallVec<[Evidence; 3]>;
 
 /// What a customer looked at, searched for and bought of late, the best to offer first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,6 +1,6 @@
 //! What decided a change: each comparison that the deciding condition read, with its value.
 
-use super::change::Evidence;
+use super::change::{Evidence, EvidenceList};
 use super::facts::view::View;
 use super::reading::Readings;
 use crate::event::Instant;
@@ -9,7 +9,7 @@ use crate::rules::plan::{Comparison, ComparisonId, Condition, Test, TextOperand}
 use crate::rules::reading;
 
 /// Adds the comparisons of a condition, each once.
-pub fn gather(view: &mut View, decider: &Decider, condition: &Condition, at: Instant, out: &mut Vec<Evidence>) {
+pub fn gather(view: &mut View, decider: &Decider, condition: &Condition, at: Instant, out: &mut EvidenceList) {
     match condition {
         Condition::Constant(_) => {}
         Condition::Compare(id) => {

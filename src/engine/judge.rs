@@ -1,7 +1,9 @@
 //! Judging one customer at one instant (SPEC 4): every dimension in order, moves until nothing moves, and the first
 //! later instant at which any outcome can differ.
 
-use super::change::{Cause, Change, Evidence};
+use smallvec::SmallVec;
+
+use super::change::{Cause, Change, EvidenceList};
 use super::dependence::{Dependence, SmallSet, Touched};
 use super::evidence;
 use super::facts::customer::Cooldowns;
@@ -272,39 +274,43 @@ fn move_to(
 ) {
     let index = usize::from(dimension.0);
     let from = view.customer.segments[index];
-    let evidence = gather(view, terms, dimension, (from, target), at);
+    // Where it stays, since moving what was just written has to wait.
+    out.push(Change {
+        customer: std::str::from_utf8(&view.customer.id).expect("ids come as text").into(),
+        sequence: 0,
+        dimension,
+        from,
+        to: target,
+        from_since: None,
+        effective_at: at,
+        cause,
+        evidence: EvidenceList::new(),
+        reason: None,
+        interests: None,
+        standing: SmallVec::new(),
+    });
+    let change = out.last_mut().expect("it was just pushed");
+    gather(view, terms, (dimension, from, target), at, &mut change.evidence);
     let history = view.customer.history_mut(view.plan, view.cooldowns);
     if let Some(number) = from.and_then(|segment| terms.cooldowns.of(dimension, segment)) {
         history.left[number] = at;
     }
     let from_since = std::mem::replace(&mut history.since[index], at);
     history.sequence += 1;
-    let sequence = history.sequence;
+    change.sequence = history.sequence;
+    change.from_since = (!from_since.is_never()).then_some(from_since);
     view.customer.segments[index] = target;
-    out.push(Change {
-        customer: std::str::from_utf8(&view.customer.id).expect("ids come as text").into(),
-        sequence,
-        dimension,
-        from,
-        to: target,
-        from_since: (!from_since.is_never()).then_some(from_since),
-        effective_at: at,
-        cause,
-        evidence,
-        reason: None,
-        interests: None,
-        standing: view.customer.segments.as_slice().into(),
-    });
+    change.standing.extend_from_slice(&view.customer.segments);
 }
 
 /// What decided: the condition of the segment entered, or of the one that could not be kept.
 fn gather(
     view: &mut View,
     terms: &Terms,
-    dimension: DimensionId,
-    (from, to): (Option<SegmentId>, Option<SegmentId>),
+    (dimension, from, to): (DimensionId, Option<SegmentId>, Option<SegmentId>),
     at: Instant,
-) -> Vec<Evidence> {
+    out: &mut EvidenceList,
+) {
     let plan = view.plan;
     let segments = &plan.dimension(dimension).segments;
     let conditions: [Option<&Condition>; 2] = match (to, from) {
@@ -315,9 +321,7 @@ fn gather(
         }
         (None, None) => [None, None],
     };
-    let mut out = Vec::new();
     for condition in conditions.into_iter().flatten() {
-        evidence::gather(view, &terms.decider, condition, at, &mut out);
+        evidence::gather(view, &terms.decider, condition, at, out);
     }
-    out
 }

@@ -19,7 +19,7 @@ mod shard;
 mod varint;
 mod wheel;
 
-pub use change::{Cause, Change, Evidence, Interests, Outcome, Place, Progress, Standing};
+pub use change::{Cause, Change, Evidence, EvidenceList, Interests, Outcome, Place, Progress, Standing};
 pub use explain::{Assessment, Bar, Explanation, Finding, Next, Outlook, Weighed};
 pub use reading::Readings;
 pub use shard::{Arrival, Batch, Cut, Import, Mark, Misfit, Overdue, Packet, Section, Shard, layout};

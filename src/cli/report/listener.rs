@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::engine::Change;
+use crate::engine::{Change, Shard};
 use crate::event::Event;
 use crate::pipeline::replay::{Origin, Sink};
 use crate::report::{Journal, Watch};
@@ -15,13 +15,11 @@ impl Listener {
     pub fn new(watch: &Arc<Watch>) -> Listener {
         Listener(Journal::new(watch.clone()))
     }
-
-    pub fn into_journal(self) -> Journal {
-        self.0
-    }
 }
 
 impl Sink for Listener {
+    type Left = Journal;
+
     fn take(&mut self, changes: &mut Vec<Change>, _: Option<Origin>) -> io::Result<()> {
         changes.iter().for_each(|change| self.0.moved(change));
         Ok(())
@@ -29,5 +27,9 @@ impl Sink for Listener {
 
     fn folded(&mut self, event: &Event<'_>) {
         self.0.folded(event);
+    }
+
+    fn end(self, _: Shard) -> Journal {
+        self.0
     }
 }

@@ -14,7 +14,7 @@ use crate::config::report::Settings;
 use crate::config::service::{Service, check_kinds};
 use crate::event::Span;
 use crate::pipeline::replay::{self, Options, Topics};
-use crate::report::{History, Journal, Read, Watch};
+use crate::report::{History, Read, Watch};
 use crate::rules::Plan;
 use crate::rules::diagnostic::Diagnostic;
 
@@ -85,9 +85,8 @@ impl Source {
         if let Some(bar) = bar {
             bar.end();
         }
-        let (summary, listeners) = done?;
+        let (summary, journals) = done?;
         let end = summary.end.ok_or(Error::Nothing)?;
-        let journals: Vec<Journal> = listeners.into_iter().map(Listener::into_journal).collect();
         let read = Read {
             n_events: summary.n_events,
             n_duplicates: summary.n_duplicates,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use expect_test::expect;
 use proptest::prelude::*;
 use prost::Message;
+use smallvec::smallvec;
 
 use super::*;
 use crate::engine::{Cause, Evidence, Interests, Place, Readings};
@@ -62,14 +63,14 @@ fn change() -> Change {
         from_since: Some(Instant(1_767_431_564_120)),
         effective_at: Instant(1_770_023_564_001),
         cause: Cause::Elapsed,
-        evidence: vec![Evidence {
+        evidence: smallvec![Evidence {
             comparison: ComparisonId(0),
             value: Readings::One(Quantity::Duration(Span(2_592_000_001))),
             holds: true,
         }],
         reason: None,
         interests: None,
-        standing: [Some(SegmentId(1)), None].into(),
+        standing: smallvec![Some(SegmentId(1)), None],
     }
 }
 
@@ -92,7 +93,8 @@ fn a_change_reads_as_in_the_contract() {
 
 #[test]
 fn a_change_by_an_event_says_which_record_it_was() {
-    let none = Change { cause: Cause::Event, from: None, to: None, from_since: None, evidence: vec![], ..change() };
+    let none =
+        Change { cause: Cause::Event, from: None, to: None, from_since: None, evidence: smallvec![], ..change() };
     let record = Origin::Record { topic: "purchases", partition: 3, offset: 17, event_id: Some("e\"1") };
     expect![[r#"{"change_id":"9b9115c66f1ad947ce49fc7d74428212","customer_id":"c-7 \"ö\"\n","sequence":4,"dimension":"activity","from":null,"to":null,"from_since":null,"effective_at":"2026-02-02T09:12:44.001Z","published_at":"2026-02-02T09:12:49.250Z","cause":{"type":"event","topic":"purchases","partition":3,"offset":17,"event_id":"e\"1"},"evidence":[],"rules_version":"00c0ffee00c0ffee","standing":{"activity":"dormant","sp\"end":null}}"#]].assert_eq(&json(&none, record, Some(PUBLISHED_AT)));
     let late = Change { cause: Cause::LateEvent, ..none };
@@ -253,7 +255,7 @@ proptest! {
         at in 0..Instant::END.0, offset in any::<i64>(), partition in any::<i32>(), event_id in any::<Option<String>>(),
     ) {
         let value = Readings::One(Quantity::Text(format!("{value}{}", "x".repeat(len)).into()));
-        let evidence = vec![Evidence { comparison: ComparisonId(0), value, holds: false }];
+        let evidence = smallvec![Evidence { comparison: ComparisonId(0), value, holds: false }];
         let change = Change { customer: customer.into(), sequence, effective_at: Instant(at), evidence, ..change() };
         let origin = Origin::Record { topic: "t", partition, offset, event_id: event_id.as_deref() };
         let mut out = Vec::new();

@@ -42,16 +42,17 @@ pub fn follow(plan: &Arc<Plan>, options: &Options, customer: &str) -> Result<Fol
     let follower = || Follower::new(customer);
     let (summary, followers) = watch(plan, Decoder::new(&plan.schema), options, None, follower)?;
     let mut near = BTreeSet::new();
-    let mut owner: Option<Follower> = None;
-    for follower in followers {
+    let mut owner: Option<(Follower, Shard)> = None;
+    for (follower, shard) in followers {
         near.extend(follower.near.iter().cloned());
-        if owner.as_ref().is_none_or(|owner| owner.n_events < follower.n_events) {
-            owner = Some(follower);
+        if owner.as_ref().is_none_or(|(owner, _)| owner.n_events < follower.n_events) {
+            owner = Some((follower, shard));
         }
     }
-    let Follower { n_events, changes, shard, .. } = owner.expect("there is at least one thread, each with a follower");
+    let (Follower { n_events, changes, .. }, shard) =
+        owner.expect("there is at least one thread, each with a follower");
     Ok(Followed {
-        shard: shard.expect("a replay that has come to its end gives its shards away"),
+        shard,
         changes,
         n_events,
         n_events_read: summary.n_events,
@@ -67,7 +68,6 @@ struct Follower {
     customer: Box<str>,
     n_events: u64,
     changes: Vec<(Change, Option<Origin>)>,
-    shard: Option<Shard>,
     /// By how much they differ, then by id.
     near: BTreeSet<(usize, Box<str>)>,
     /// Hashes of ids that were compared already.
@@ -75,6 +75,8 @@ struct Follower {
 }
 
 impl Sink for Follower {
+    type Left = (Follower, Shard);
+
     fn take(&mut self, changes: &mut Vec<Change>, origin: Option<Origin>) -> io::Result<()> {
         let with_origin = |change: Change| {
             let is_of_event = matches!(change.cause, Cause::Event | Cause::LateEvent);
@@ -95,8 +97,8 @@ impl Sink for Follower {
         is_theirs
     }
 
-    fn end(&mut self, shard: Shard) {
-        self.shard = Some(shard);
+    fn end(self, shard: Shard) -> (Follower, Shard) {
+        (self, shard)
     }
 }
 
@@ -106,7 +108,6 @@ impl Follower {
             customer: customer.into(),
             n_events: 0,
             changes: Vec::new(),
-            shard: None,
             near: BTreeSet::new(),
             compared: HashSet::new(),
         }

@@ -104,24 +104,24 @@ pub fn run(
 ) -> Result<Summary, Error> {
     let start = time::Instant::now();
     let memory_bytes_max = options.sort_bytes_max / options.n_threads.get();
-    let (mut summary, kept) =
+    let (mut summary, sorted) =
         watch(plan, Decoder::new(&plan.schema), options, rejects, || Kept::new(memory_bytes_max))?;
-    let sorted = Merged::new(kept.into_iter().map(Kept::finish)).map_err(Error::Temporary)?;
+    let sorted = Merged::new(sorted).map_err(Error::Temporary)?;
     let names: Vec<String> = options.files.iter().map(|path| path.display().to_string()).collect();
     output::write(plan, &names, sorted, options.n_threads, changes)?;
     summary.elapsed = start.elapsed();
     Ok(summary)
 }
 
-/// Replays the files for whoever wants something else of a replay than its changes: a sink for each shard, and all of
-/// them at the end. The decoder keeps all that the rules read, and what the sinks want beside it.
+/// Replays the files for whoever wants something else of a replay than its changes: a sink for each shard, and what all of
+/// them left at the end. The decoder keeps all that the rules read, and what the sinks want beside it.
 pub fn watch<S: Sink>(
     plan: &Arc<Plan>,
     decoder: Decoder,
     options: &Options,
     rejects: Option<&mut dyn Write>,
     sink: impl FnMut() -> S,
-) -> Result<(Summary, Vec<S>), Error> {
+) -> Result<(Summary, Vec<S::Left>), Error> {
     work(plan, decoder, options, From::Files, rejects, sink)
 }
 
@@ -132,7 +132,7 @@ pub fn watch_topics<S: Sink>(
     options: &Options,
     (topics, inputs): (&Topics, &[Input]),
     sink: impl FnMut() -> S,
-) -> Result<(Summary, Vec<S>), Error> {
+) -> Result<(Summary, Vec<S::Left>), Error> {
     work(plan, decoder, options, From::Topics(topics, inputs), None, sink)
 }
 
@@ -150,7 +150,7 @@ fn work<S: Sink>(
     from: From<'_>,
     rejects: Option<&mut dyn Write>,
     sink: impl FnMut() -> S,
-) -> Result<(Summary, Vec<S>), Error> {
+) -> Result<(Summary, Vec<S::Left>), Error> {
     let start = time::Instant::now();
     let crew = Crew::start(plan, decoder, options, from, sink).map_err(Error::Thread)?;
     let Crew { files, from_files, jobs, workers } = crew;
@@ -166,27 +166,27 @@ fn work<S: Sink>(
     let shards = shards.map_err(Error::Temporary)?;
     let mut summary = Summary::new(plan, files.into_iter().map(|file| file.summary).collect());
     (summary.n_not_read, summary.n_rejects, summary.end) = (n_not_read, n_rejects, end);
-    let sinks = shards.into_iter().map(|shard| summary.add(shard)).collect();
+    let left = shards.into_iter().map(|shard| summary.add(shard)).collect();
     summary.elapsed = start.elapsed();
-    Ok((summary, sinks))
+    Ok((summary, left))
 }
 
 /// The threads at work, and what they are reached by.
-struct Crew<S> {
+struct Crew<L> {
     files: Vec<File>,
     from_files: Receiver<FromFile>,
     jobs: Vec<Sender<Job>>,
-    workers: Vec<JoinHandle<io::Result<Done<S>>>>,
+    workers: Vec<JoinHandle<io::Result<Done<L>>>>,
 }
 
-impl<S: Sink> Crew<S> {
-    fn start(
+impl<L: Send + 'static> Crew<L> {
+    fn start<S: Sink<Left = L>>(
         plan: &Arc<Plan>,
         decoder: Decoder,
         options: &Options,
         from: From<'_>,
         mut sink: impl FnMut() -> S,
-    ) -> io::Result<Crew<S>> {
+    ) -> io::Result<Crew<L>> {
         let decoder = Arc::new(decoder);
         let (to_decode, raws) = unbounded();
         let (to_merge, from_files) = unbounded();
@@ -253,7 +253,7 @@ fn start_readers(
 }
 
 /// Waits for all; an error is the first one's.
-fn join<S>(workers: Vec<JoinHandle<io::Result<Done<S>>>>) -> io::Result<Vec<Done<S>>> {
+fn join<L>(workers: Vec<JoinHandle<io::Result<Done<L>>>>) -> io::Result<Vec<Done<L>>> {
     let done = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
     // All are joined before the first error is looked at.
     done.collect::<Vec<_>>().into_iter().collect()

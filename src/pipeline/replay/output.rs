@@ -1,6 +1,6 @@
 //! The changes as lines of JSON, in their order: encoded by several threads, written by one.
 //!
-//! What always holds: lines leave in the order of the merge, and only a few blocks are in memory at a time.
+//! What always holds: lines leave in the order of the merge, and only a few portions of them are in memory at a time.
 
 use std::io::{self, Write};
 use std::num::NonZero;
@@ -11,22 +11,14 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::Error;
 use super::packed::{self, unpack, unpacked};
-use super::spill::Merged;
+use super::spill::{Merged, Portion};
 use crate::engine::Change;
 use crate::event::Format;
 use crate::pipeline::message::{Messages, Origin};
 use crate::rules::Plan;
 
 /// So many packed bytes are encoded at a time.
-const BLOCK_BYTES: usize = 128 << 10;
-
-/// Packed changes, one behind the other.
-#[derive(Default)]
-struct Block {
-    bytes: Vec<u8>,
-    /// Where each one's key and payload end.
-    ends: Vec<(u32, u32)>,
-}
+const PORTION_BYTES: usize = 128 << 10;
 
 /// Of change ids: the same history replayed again has the same ones.
 const NAMESPACE: &str = "replay";
@@ -34,8 +26,8 @@ const NAMESPACE: &str = "replay";
 /// Lines that are written leave their memory to those that come, since fresh memory costs more than filling it.
 type Spare = (Sender<Vec<u8>>, Receiver<Vec<u8>>);
 
-/// A block, and where its lines go.
-type Task = (Block, Sender<Vec<u8>>);
+/// Some changes, and where their lines go.
+type Task = (Portion, Sender<Vec<u8>>);
 
 /// Encodes and writes everything in `changes`; `files` are the names of the replay's files.
 pub fn write(
@@ -56,9 +48,9 @@ pub fn write(
             let tasks = tasks.clone();
             scope.spawn(move || {
                 let mut change = unpacked();
-                for (block, to_writer) in tasks {
+                for (portion, to_writer) in tasks {
                     let mut lines = spare.1.try_recv().unwrap_or_default();
-                    encode(messages, files, &block, &mut change, &mut lines);
+                    encode(messages, files, &portion, &mut change, &mut lines);
                     // When the writer is gone, it says why.
                     to_writer.send(lines).ok();
                 }
@@ -70,23 +62,16 @@ pub fn write(
     })
 }
 
-/// Cuts the changes into blocks and deals them out, until the writer is gone.
+/// Cuts the changes into portions and deals them out, until the writer is gone.
 fn deal(mut changes: Merged, to_encode: Sender<Task>, to_write: Sender<Receiver<Vec<u8>>>) -> io::Result<()> {
-    let mut block = Block::default();
     loop {
-        let is_last = match changes.next()? {
-            Some((key, payload)) => {
-                block.push(key, payload);
-                false
-            }
-            None => true,
-        };
-        if is_last || block.bytes.len() >= BLOCK_BYTES {
-            let (give, lines) = bounded(1);
-            let is_heard = to_write.send(lines).is_ok() && to_encode.send((std::mem::take(&mut block), give)).is_ok();
-            if is_last || !is_heard {
-                return Ok(());
-            }
+        let portion = changes.next_portion(PORTION_BYTES)?;
+        if portion.is_empty() {
+            return Ok(());
+        }
+        let (give, lines) = bounded(1);
+        if to_write.send(lines).is_err() || to_encode.send((portion, give)).is_err() {
+            return Ok(());
         }
     }
 }
@@ -96,7 +81,7 @@ fn write_in_order(
     spare: &Sender<Vec<u8>>,
     out: &mut (dyn Write + Send),
 ) -> io::Result<()> {
-    // A block whose lines never come was not dealt: the temporary file failed, which the dealer says.
+    // Lines never come only when whoever encodes them has panicked.
     for mut lines in in_order.iter().map_while(|lines| lines.recv().ok()) {
         out.write_all(&lines)?;
         lines.clear();
@@ -106,12 +91,10 @@ fn write_in_order(
     out.flush()
 }
 
-/// Appends the lines of a block. `change` is each in turn.
-fn encode(messages: &Messages, files: &[String], block: &Block, change: &mut Change, lines: &mut Vec<u8>) {
-    let mut start = 0;
-    for &(key_end, payload_end) in &block.ends {
-        let (key_end, payload_end) = (key_end as usize, payload_end as usize);
-        let origin = unpack(&block.bytes[start..key_end], &block.bytes[key_end..payload_end], change);
+/// Appends the lines of a portion. `change` is each in turn.
+fn encode(messages: &Messages, files: &[String], portion: &Portion, change: &mut Change, lines: &mut Vec<u8>) {
+    for (key, payload) in portion.records() {
+        let origin = unpack(key, payload, change);
         let origin = origin.map_or(Origin::Nothing, |packed::Origin { file, line }| Origin::Line {
             file: &files[file as usize],
             line,
@@ -119,15 +102,5 @@ fn encode(messages: &Messages, files: &[String], block: &Block, change: &mut Cha
         // There is no wall clock in a replay, and the same files give the same bytes: published when it was true.
         messages.append_change(change, origin, Some(change.effective_at), lines);
         lines.push(b'\n');
-        start = payload_end;
-    }
-}
-
-impl Block {
-    fn push(&mut self, key: &[u8], payload: &[u8]) {
-        self.bytes.extend_from_slice(key);
-        let key_end = self.bytes.len() as u32;
-        self.bytes.extend_from_slice(payload);
-        self.ends.push((key_end, self.bytes.len() as u32));
     }
 }

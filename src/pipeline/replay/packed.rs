@@ -3,9 +3,11 @@
 //! It is no format for the outside: it is read by the process that wrote it. What always holds: keys compare as
 //! (`effective_at`, customer, `sequence`).
 
+use compact_str::CompactString;
 use memchr::memchr;
+use smallvec::SmallVec;
 
-use crate::engine::{Cause, Change, Evidence, Interests, Readings};
+use crate::engine::{Cause, Change, Evidence, EvidenceList, Interests, Readings};
 use crate::event::{Amount, Instant, Span};
 use crate::rules::plan::{ComparisonId, DimensionId, SegmentId};
 use crate::rules::reading::Quantity;
@@ -74,7 +76,7 @@ pub fn pack(change: &Change, origin: Option<Origin>, payload: &mut Vec<u8>) {
 /// Somewhere to unpack to.
 pub fn unpacked() -> Change {
     Change {
-        customer: Box::default(),
+        customer: CompactString::default(),
         sequence: 0,
         dimension: DimensionId(0),
         from: None,
@@ -82,10 +84,10 @@ pub fn unpacked() -> Change {
         from_since: None,
         effective_at: Instant::ORIGIN,
         cause: Cause::Event,
-        evidence: Vec::new(),
+        evidence: EvidenceList::new(),
         reason: None,
         interests: None,
-        standing: Box::default(),
+        standing: SmallVec::new(),
     }
 }
 
@@ -101,27 +103,24 @@ pub fn unpack(key: &[u8], payload: &[u8], change: &mut Change) -> Option<Origin>
     change.evidence.extend((0..bytes.number()).map(|_| bytes.evidence()));
     change.reason = (bytes.byte() == 1).then(|| bytes.text());
     change.interests = (bytes.byte() == 1).then(|| Box::new(bytes.interests()));
-    let n_dimensions = bytes.number() as usize;
-    if change.standing.len() != n_dimensions {
-        change.standing = vec![None; n_dimensions].into();
-    }
-    change.standing.iter_mut().for_each(|segment| *segment = bytes.segment());
+    change.standing.clear();
+    change.standing.extend((0..bytes.number()).map(|_| bytes.segment()));
     bytes.number().checked_sub(1).map(|file| Origin { file: file as u32, line: bytes.number() })
 }
 
-fn unpack_key(key: &[u8]) -> (Instant, Box<str>, u64) {
+fn unpack_key(key: &[u8]) -> (Instant, CompactString, u64) {
     let (instant, rest) = key.split_at(8);
     let (customer, sequence) = rest.split_at(rest.len() - 8);
     let eight = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().expect("split at eight bytes"));
+    let text = |bytes| std::str::from_utf8(bytes).expect("it was a text when it was packed");
     let mut escaped = &customer[..customer.len() - 2];
-    let mut plain = Vec::with_capacity(escaped.len());
+    let mut plain = CompactString::default();
     while let Some(zero) = memchr(0, escaped) {
-        plain.extend_from_slice(&escaped[..=zero]);
+        plain.push_str(text(&escaped[..=zero]));
         escaped = &escaped[zero + 2..];
     }
-    plain.extend_from_slice(escaped);
-    let customer = String::from_utf8(plain).expect("it was a text when it was packed");
-    (Instant((eight(instant) ^ 1 << 63) as i64), customer.into(), eight(sequence))
+    plain.push_str(text(escaped));
+    (Instant((eight(instant) ^ 1 << 63) as i64), plain, eight(sequence))
 }
 
 const CAUSES: [Cause; 4] = [Cause::Event, Cause::LateEvent, Cause::Elapsed, Cause::Rules];
@@ -332,14 +331,14 @@ mod tests {
             from_since in prop::option::of(0..4_102_444_800_000_i64),
             effective_at in -2..3_i64,
             cause in prop::sample::select(CAUSES.to_vec()),
-            evidence in prop::collection::vec(any_evidence(), 0..3),
+            evidence in prop::collection::vec(any_evidence(), 0..6),
             reason in prop::option::of(".{0,9}"),
             interests in prop::option::of(any_interests()),
             standing in prop::collection::vec(any_segment(), 0..4),
         ) -> Change {
             Change {
                 customer: customer.into(), sequence, dimension: DimensionId(dimension), from, to,
-                from_since: from_since.map(Instant), effective_at: Instant(effective_at), cause, evidence,
+                from_since: from_since.map(Instant), effective_at: Instant(effective_at), cause, evidence: evidence.into(),
                 reason: reason.map(String::into),
                 interests: interests.map(Box::new),
                 standing: standing.into(),

@@ -89,7 +89,8 @@ impl Sorter {
 
     fn sort(&mut self) {
         let arena = &self.arena;
-        self.slots.sort_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| a.key(arena).cmp(b.key(arena))));
+        let order = |a: &Slot, b: &Slot| a.prefix.cmp(&b.prefix).then_with(|| a.record(arena).0.cmp(b.record(arena).0));
+        self.slots.sort_by(order);
     }
 
     fn spill(&mut self) -> io::Result<()> {
@@ -97,7 +98,8 @@ impl Sorter {
         let file = self.file()?;
         let mut writer = RunWriter::start(file, 0)?;
         for slot in &self.slots {
-            writer.put(slot.key(&self.arena), slot.payload(&self.arena))?;
+            let (key, payload) = slot.record(&self.arena);
+            writer.put(key, payload)?;
         }
         self.runs.push(writer.finish()?);
         self.arena.clear();
@@ -134,12 +136,13 @@ impl Sorter {
 }
 
 impl Slot {
-    fn key(self, arena: &[u8]) -> &[u8] {
-        &arena[self.start as usize..][..usize::from(self.key_len)]
+    /// Key and payload.
+    fn record(self, arena: &[u8]) -> (&[u8], &[u8]) {
+        arena[self.start as usize..][..self.n_bytes()].split_at(usize::from(self.key_len))
     }
 
-    fn payload(self, arena: &[u8]) -> &[u8] {
-        &arena[self.start as usize + usize::from(self.key_len)..][..self.payload_len as usize]
+    fn n_bytes(self) -> usize {
+        usize::from(self.key_len) + self.payload_len as usize
     }
 }
 
@@ -192,6 +195,7 @@ pub struct Sorted {
 
 /// The records of any number of sorters as one sequence in the order of their keys.
 pub struct Merged {
+    arenas: Arc<[Vec<u8>]>,
     cursors: Vec<Cursor>,
     /// Indices of the cursors that have a record, as a heap with the least on top.
     heap: Vec<usize>,
@@ -201,12 +205,13 @@ pub struct Merged {
 
 impl Merged {
     pub fn new(sorted: impl IntoIterator<Item = Sorted>) -> io::Result<Merged> {
-        let mut cursors = Vec::new();
+        let (mut arenas, mut cursors) = (Vec::new(), Vec::new());
         for Sorted { arena, slots, runs } in sorted {
             for run in runs {
                 cursors.push(Cursor::file(run)?);
             }
-            cursors.push(Cursor::memory(arena, slots));
+            cursors.push(Cursor::new(OpenRun::Memory { arena: arenas.len(), slots: slots.into_iter() }));
+            arenas.push(arena);
         }
         let mut heap = Vec::with_capacity(cursors.len());
         for (index, cursor) in cursors.iter_mut().enumerate() {
@@ -214,7 +219,7 @@ impl Merged {
                 heap.push(index);
             }
         }
-        let mut merged = Merged { cursors, heap, is_taken: false };
+        let mut merged = Merged { arenas: arenas.into(), cursors, heap, is_taken: false };
         for at in (0..merged.heap.len() / 2).rev() {
             merged.sink(at);
         }
@@ -224,6 +229,31 @@ impl Merged {
     /// The next key and payload, valid until the next call.
     #[expect(clippy::should_implement_trait, reason = "it lends from itself, which `Iterator` cannot")]
     pub fn next(&mut self) -> io::Result<Option<(&[u8], &[u8])>> {
+        Ok(self.next_cursor()?.map(|cursor| self.record(cursor)))
+    }
+
+    /// The next records, of so many bytes or a little more, to be looked at on another thread; empty at the end.
+    pub fn next_portion(&mut self, n_bytes: usize) -> io::Result<Portion> {
+        let mut portion = Portion { arenas: self.arenas.clone(), read: Vec::new(), records: Vec::new() };
+        let mut n_bytes_left = n_bytes;
+        while n_bytes_left > 0 {
+            let Some(cursor) = self.next_cursor()? else { break };
+            let Cursor { now, run } = &self.cursors[cursor];
+            let (arena, start) = match run {
+                OpenRun::Memory { arena, .. } => (*arena, now.start),
+                OpenRun::File { record, .. } => {
+                    portion.read.extend_from_slice(record);
+                    (self.arenas.len(), (portion.read.len() - record.len()) as u32)
+                }
+            };
+            n_bytes_left = n_bytes_left.saturating_sub(now.n_bytes());
+            portion.records.push((arena, Slot { start, ..*now }));
+        }
+        Ok(portion)
+    }
+
+    /// The cursor with the next record.
+    fn next_cursor(&mut self) -> io::Result<Option<usize>> {
         if std::mem::replace(&mut self.is_taken, false) {
             let top = self.heap[0];
             if !self.cursors[top].advance()? {
@@ -231,9 +261,16 @@ impl Merged {
             }
             self.sink(0);
         }
-        let Some(&top) = self.heap.first() else { return Ok(None) };
-        self.is_taken = true;
-        Ok(Some(self.cursors[top].record()))
+        self.is_taken = !self.heap.is_empty();
+        Ok(self.heap.first().copied())
+    }
+
+    fn record(&self, cursor: usize) -> (&[u8], &[u8]) {
+        let Cursor { now, run } = &self.cursors[cursor];
+        match run {
+            OpenRun::Memory { arena, .. } => now.record(&self.arenas[*arena]),
+            OpenRun::File { record, .. } => now.record(record),
+        }
     }
 
     fn sink(&mut self, mut at: usize) {
@@ -255,72 +292,79 @@ impl Merged {
     /// By key, then by cursor: earlier runs hold what came earlier.
     fn order(&self, a: usize, b: usize) -> Ordering {
         let (a, b) = (self.heap[a], self.heap[b]);
-        let (left, right) = (&self.cursors[a], &self.cursors[b]);
-        left.prefix.cmp(&right.prefix).then_with(|| left.record().0.cmp(right.record().0)).then(a.cmp(&b))
+        let prefix = |cursor: usize| self.cursors[cursor].now.prefix;
+        prefix(a).cmp(&prefix(b)).then_with(|| self.record(a).0.cmp(self.record(b).0)).then(a.cmp(&b))
+    }
+}
+
+/// Some records of a sequence, in their order. Those that a sorter had in memory stay where they are.
+pub struct Portion {
+    arenas: Arc<[Vec<u8>]>,
+    /// One arena more, of what was read from the temporary file.
+    read: Vec<u8>,
+    /// Each with the index of its arena.
+    records: Vec<(usize, Slot)>,
+}
+
+impl Portion {
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Keys and payloads.
+    pub fn records(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.records.iter().map(|(arena, slot)| slot.record(self.arenas.get(*arena).unwrap_or(&self.read)))
     }
 }
 
 /// A place in one run.
 struct Cursor {
-    prefix: u64,
+    /// The record at the place; in a file's case it lies at the start of what was read.
+    now: Slot,
     run: OpenRun,
 }
 
 enum OpenRun {
-    Memory { arena: Vec<u8>, slots: std::vec::IntoIter<Slot>, now: Option<Slot> },
-    File { reader: Box<RunReader>, record: Vec<u8>, key_len: usize },
+    Memory { arena: usize, slots: std::vec::IntoIter<Slot> },
+    File { reader: Box<RunReader>, record: Vec<u8> },
 }
 
 type RunReader = zstd::Decoder<'static, BufReader<Extent>>;
 
 impl Cursor {
-    fn memory(arena: Vec<u8>, slots: Vec<Slot>) -> Cursor {
-        Cursor { prefix: 0, run: OpenRun::Memory { arena, slots: slots.into_iter(), now: None } }
+    /// Before the first record.
+    fn new(run: OpenRun) -> Cursor {
+        Cursor { now: Slot { prefix: 0, start: 0, payload_len: 0, key_len: 0 }, run }
     }
 
     fn file(run: Run) -> io::Result<Cursor> {
         let extent = Extent { file: run.file, at: run.start, end: run.end };
         let reader = Box::new(zstd::Decoder::with_buffer(BufReader::with_capacity(BUFFER_BYTES, extent))?);
-        Ok(Cursor { prefix: 0, run: OpenRun::File { reader, record: Vec::new(), key_len: 0 } })
+        Ok(Cursor::new(OpenRun::File { reader, record: Vec::new() }))
     }
 
     /// Goes to the next record; false at the end.
     fn advance(&mut self) -> io::Result<bool> {
-        let is_there = match &mut self.run {
-            OpenRun::Memory { slots, now, .. } => {
-                *now = slots.next();
-                now.is_some()
-            }
-            OpenRun::File { reader, record, key_len } => read_record(reader, record, key_len)?,
+        let next = match &mut self.run {
+            OpenRun::Memory { slots, .. } => slots.next(),
+            OpenRun::File { reader, record } => read_record(reader, record)?,
         };
-        if is_there {
-            self.prefix = prefix(self.record().0);
-        }
-        Ok(is_there)
-    }
-
-    fn record(&self) -> (&[u8], &[u8]) {
-        match &self.run {
-            OpenRun::Memory { arena, now, .. } => {
-                let slot = now.expect("only cursors with a record are in the heap");
-                (slot.key(arena), slot.payload(arena))
-            }
-            OpenRun::File { record, key_len, .. } => record.split_at(*key_len),
-        }
+        self.now = next.unwrap_or(self.now);
+        Ok(next.is_some())
     }
 }
 
-fn read_record(reader: &mut RunReader, record: &mut Vec<u8>, key_len: &mut usize) -> io::Result<bool> {
+fn read_record(reader: &mut RunReader, record: &mut Vec<u8>) -> io::Result<Option<Slot>> {
     let mut lengths = [0; 6];
     if reader.read(&mut lengths[..1])? == 0 {
-        return Ok(false);
+        return Ok(None);
     }
     reader.read_exact(&mut lengths[1..])?;
-    *key_len = usize::from(u16::from_le_bytes([lengths[0], lengths[1]]));
-    let payload_len = u32::from_le_bytes([lengths[2], lengths[3], lengths[4], lengths[5]]) as usize;
-    record.resize(*key_len + payload_len, 0);
+    let key_len = u16::from_le_bytes([lengths[0], lengths[1]]);
+    let payload_len = u32::from_le_bytes([lengths[2], lengths[3], lengths[4], lengths[5]]);
+    record.resize(usize::from(key_len) + payload_len as usize, 0);
     reader.read_exact(record)?;
-    Ok(true)
+    Ok(Some(Slot { prefix: prefix(&record[..usize::from(key_len)]), start: 0, payload_len, key_len }))
 }
 
 /// A part of the temporary file. Reads at its own place, so that many can read at once.
@@ -345,10 +389,14 @@ mod tests {
 
     use super::*;
 
+    /// By turns one at a time and in portions.
     fn all(mut merged: Merged) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let owned = |(key, payload): (&[u8], &[u8])| (key.to_vec(), payload.to_vec());
         let mut records = Vec::new();
-        while let Some((key, payload)) = merged.next().expect("the temporary file can be read") {
-            records.push((key.to_vec(), payload.to_vec()));
+        while let Some(record) = merged.next().expect("the temporary file can be read") {
+            records.push(owned(record));
+            let portion = merged.next_portion(30).expect("the temporary file can be read");
+            records.extend(portion.records().map(owned));
         }
         records
     }

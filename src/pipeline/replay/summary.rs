@@ -68,8 +68,8 @@ impl Summary {
         }
     }
 
-    /// Adds a shard's numbers; gives back its sink.
-    pub(super) fn add<S>(&mut self, shard: Done<S>) -> S {
+    /// Adds a shard's numbers; gives back what its sink left.
+    pub(super) fn add<L>(&mut self, shard: Done<L>) -> L {
         self.n_duplicates += shard.n_duplicates;
         self.n_unchecked += shard.n_unchecked;
         self.n_customers += shard.n_customers;
@@ -78,7 +78,7 @@ impl Summary {
         for (sum, size) in self.sizes.iter_mut().flatten().zip(shard.sizes.into_iter().flatten()) {
             *sum += size;
         }
-        shard.sink
+        shard.left
     }
 
     pub fn n_late(&self) -> u64 {

@@ -57,6 +57,9 @@ impl Job {
 
 /// Where what a shard says goes: there is one for each shard, on its thread.
 pub trait Sink: Send + 'static {
+    /// What is left of it at the end.
+    type Left: Send + 'static;
+
     /// Changes of one look, in their order: those of an event with its `origin`, and those of time that passed. What is
     /// in `changes` afterwards is of no interest.
     fn take(&mut self, changes: &mut Vec<Change>, origin: Option<Origin>) -> io::Result<()>;
@@ -69,8 +72,8 @@ pub trait Sink: Send + 'static {
         true
     }
 
-    /// The shard, when everybody has been judged up to the end.
-    fn end(&mut self, _: Shard) {}
+    /// The shard, when everybody has been judged up to the end. This is still on the shard's thread.
+    fn end(self, shard: Shard) -> Self::Left;
 }
 
 pub struct Worker<S> {
@@ -92,8 +95,8 @@ pub struct Kept {
 }
 
 /// What a shard leaves behind.
-pub struct Done<S> {
-    pub sink: S,
+pub struct Done<L> {
+    pub left: L,
     pub n_changes: u64,
     pub n_duplicates: u64,
     pub n_unchecked: u64,
@@ -104,7 +107,12 @@ pub struct Done<S> {
 
 impl<S: Sink> Worker<S> {
     /// Works until the merge has no more jobs. An error is the temporary file's.
-    pub fn run(mut self, jobs: Receiver<Job>, raws: Receiver<Raw>, decoded: Sender<FromFile>) -> io::Result<Done<S>> {
+    pub fn run(
+        mut self,
+        jobs: Receiver<Job>,
+        raws: Receiver<Raw>,
+        decoded: Sender<FromFile>,
+    ) -> io::Result<Done<S::Left>> {
         let mut raws = raws;
         let mut changes = Vec::new();
         loop {
@@ -184,13 +192,11 @@ impl<S: Sink> Worker<S> {
         Ok(())
     }
 
-    fn finish(self) -> Done<S> {
-        let mut sink = self.sink;
+    fn finish(self) -> Done<S::Left> {
         let (n_customers, sizes) = (self.shard.n_customers() as u64, self.shard.sizes());
         let state_bytes = self.shard.state_bytes() as u64;
-        sink.end(self.shard);
         Done {
-            sink,
+            left: self.sink.end(self.shard),
             n_changes: self.n_changes,
             n_duplicates: self.n_duplicates,
             n_unchecked: self.n_unchecked,
@@ -221,25 +227,27 @@ impl Kept {
     pub fn new(memory_bytes_max: usize) -> Kept {
         Kept { sorter: Sorter::new(memory_bytes_max), key: Vec::new(), payload: Vec::new() }
     }
-
-    pub fn finish(self) -> Sorted {
-        self.sorter.finish()
-    }
 }
 
 impl Sink for Kept {
+    type Left = Sorted;
+
     /// Those changes that an event caused get its `origin`.
     fn take(&mut self, changes: &mut Vec<Change>, origin: Option<Origin>) -> io::Result<()> {
-        for change in changes.drain(..) {
+        for change in changes.iter() {
             let is_of_event = matches!(change.cause, Cause::Event | Cause::LateEvent);
             self.key.clear();
             self.payload.clear();
-            pack_key(&change, &mut self.key);
-            pack(&change, origin.filter(|_| is_of_event), &mut self.payload);
+            pack_key(change, &mut self.key);
+            pack(change, origin.filter(|_| is_of_event), &mut self.payload);
             self.sorter.push(&self.key, &self.payload)?;
         }
         Ok(())
     }
 
     fn folded(&mut self, _: &Event<'_>) {}
+
+    fn end(self, _: Shard) -> Sorted {
+        self.sorter.finish()
+    }
 }

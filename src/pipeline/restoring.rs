@@ -225,7 +225,7 @@ impl Reader<'_> {
 
 /// A shard is not taken over by other rules in passing.
 pub fn check_rules(tools: &Tools, shard: i32, record: &ShardRecord) -> Result<(), Error> {
-    if record.rules == *tools.plan.version {
+    if record.rules == *tools.plan.version || sabotage::has(Bug::TakesOverOtherRules) {
         return Ok(());
     }
     Err(Error::RulesChanged { shard, recorded: record.rules.clone(), loaded: tools.plan.version.to_string() })

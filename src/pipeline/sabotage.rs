@@ -41,6 +41,8 @@ pub enum Bug {
     ForgetsStanding,
     /// Recovery arms customers after the clock: dues that a crash cut off are never told.
     ArmsAfterTheClock,
+    /// A shard is taken over whatever rules its record is of.
+    TakesOverOtherRules,
     /// Whether an event is from the future is decided by the wall clock of whoever reads it.
     AsksTheWall,
     /// A machine's clock is believed wherever it jumps.
@@ -66,7 +68,7 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Bug; 28] = [
+    pub const ALL: [Bug; 29] = [
         Bug::StampsAnew,
         Bug::KeepsForeignParts,
         Bug::CommitsWhileRevoked,
@@ -84,6 +86,7 @@ impl Bug {
         Bug::FoldsTooFar,
         Bug::ForgetsStanding,
         Bug::ArmsAfterTheClock,
+        Bug::TakesOverOtherRules,
         Bug::AsksTheWall,
         Bug::BelievesTheWall,
         Bug::BelievesOldEnds,

@@ -59,7 +59,16 @@ when = 'segment.interest == "curious" && purchase.sum("20s") > 50'
 "#;
 
 pub fn plan() -> Arc<Plan> {
-    match rules::load_text("simulation.toml", RULES) {
+    load(RULES)
+}
+
+/// Rules that somebody else has: another version, which says other things of the same customers.
+pub fn other_plan() -> Arc<Plan> {
+    load(&RULES.replace("duration(\"5s\")", "duration(\"3s\")"))
+}
+
+fn load(text: &str) -> Arc<Plan> {
+    match rules::load_text("simulation.toml", text) {
         Ok(loaded) => Arc::new(loaded.plan),
         Err(errors) => panic!("the rules of the simulation are wrong: {errors:?}"),
     }

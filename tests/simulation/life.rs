@@ -72,6 +72,26 @@ pub struct Life {
     keeping: Keeping,
     snapshot_every: Duration,
     sleep: Sleep,
+    mistakes: Option<Mistakes>,
+}
+
+/// Instances that somebody starts with other rules than the shards have. Drawn apart, so that lives without them are what
+/// they would be.
+struct Mistakes {
+    rng: fastrand::Rng,
+    plan: Arc<Plan>,
+}
+
+impl Mistakes {
+    fn draw(seed: u64) -> Option<Mistakes> {
+        let mut rng = fastrand::Rng::with_seed(seed.rotate_left(32));
+        (rng.u8(0..4) == 0).then(|| Mistakes { rng, plan: history::other_plan() })
+    }
+
+    /// With what the next instance is started, if by mistake.
+    fn next(&mut self) -> Option<Arc<Plan>> {
+        (self.rng.u8(0..3) == 0).then(|| Arc::clone(&self.plan))
+    }
 }
 
 /// How publishers of snapshots fall asleep.
@@ -172,6 +192,7 @@ impl Life {
             slice_bytes: rng.choice([1, 300, 128 << 10]).unwrap_or(1),
             snapshot_every: Duration::from_millis(rng.u64(50..3_000)),
             sleep: Sleep { one_in: 3, sessions_max: 2 },
+            mistakes: Mistakes::draw(seed),
             shop: Shop::new(rng.u64(..), n_partitions),
             fed: Vec::new(),
             seen: Seen::default(),
@@ -392,7 +413,11 @@ impl Life {
         slot.ended = Arc::default();
         let client =
             Client { world: Arc::clone(&self.world), threads: Arc::clone(&threads), instance: slot.instance.clone() };
-        let (mut settings, plan) = (settings(&slot.instance, &slot.hand, self.turn_dues), Arc::clone(&self.plan));
+        let mut settings = settings(&slot.instance, &slot.hand, self.turn_dues);
+        // Where a shard has no record yet, any rules may begin it.
+        let may_err = !self.is_calm && self.seen.n_shards() == self.world.n_partitions;
+        let mistaken = self.mistakes.as_mut().filter(|_| may_err).and_then(Mistakes::next);
+        let plan = mistaken.unwrap_or_else(|| Arc::clone(&self.plan));
         if self.keeping != Keeping::Nothing {
             let store = Store::given(Arc::new(Reach(client.clone())));
             settings.slice_bytes = self.slice_bytes;

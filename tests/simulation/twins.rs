@@ -1,4 +1,5 @@
-//! Two processes of one name: the later goes on, and the earlier ends without getting in its way again.
+//! Two processes of one name: the later goes on, and the earlier ends without getting in its way again; also when it slept
+//! until the later one was at work.
 
 use std::sync::{Arc, Mutex};
 
@@ -58,17 +59,28 @@ fn feed(world: &World, now: u64) {
     }
 }
 
+fn has_opened(world: &World, process: &Process) -> bool {
+    world.broker().opened.iter().any(|(_, number)| *number == process.number)
+}
+
 fn live_on(seed: u64) -> Result<(Vec<Process>, Arc<World>), String> {
     let schedule = Schedule::new(seed);
     let delay_max = [2_000, 20_000, 100_000][seed as usize % 3];
     let (world, mut runner) = (world(seed, &schedule, delay_max), Runner::new(&schedule));
-    let mut next_event = 0;
+    let (sleeps, mut wakes, mut next_event) = (seed % 2 == 1, None, 0);
     let mut processes = vec![start(&world)];
     while schedule.micros() < END {
         let now = schedule.micros();
         world.broker().advance(now);
         if now >= SECOND_STARTS && processes.len() == 1 {
+            schedule.set_stopped(processes[0].number, sleeps);
             processes.push(start(&world));
+        }
+        if sleeps && wakes.is_none() && processes.get(1).is_some_and(|later| has_opened(&world, later)) {
+            wakes = Some(now + schedule.below(SECOND));
+        }
+        if wakes.is_some_and(|wakes| now >= wakes) {
+            schedule.set_stopped(processes[0].number, false);
         }
         if now >= next_event {
             feed(&world, now);
@@ -76,7 +88,10 @@ fn live_on(seed: u64) -> Result<(Vec<Process>, Arc<World>), String> {
         }
         let next = match runner.turn() {
             Turn::Taken => now + 20,
-            Turn::IdleUntil(until) => until.min(next_event).min(world.broker().next_effect()).max(now + 20),
+            Turn::IdleUntil(until) => {
+                let wakes = wakes.filter(|wakes| *wakes > now).unwrap_or(u64::MAX);
+                until.min(next_event).min(wakes).min(world.broker().next_effect()).max(now + 20)
+            }
         };
         runner.advance(next);
         processes.iter().for_each(|process| process.hand.set(Instant(world.wall_ms(next))));

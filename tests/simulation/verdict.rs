@@ -29,6 +29,7 @@ pub struct Seen {
 
 struct Chain {
     lineage: String,
+    rules: String,
     token: String,
     epoch: u64,
     next: BTreeMap<String, i64>,
@@ -36,6 +37,11 @@ struct Chain {
 }
 
 impl Seen {
+    /// How many shards have a record.
+    pub fn n_shards(&self) -> usize {
+        self.chains.len()
+    }
+
     /// Looks at what has become visible. An error is a promise that was broken.
     pub fn look(&mut self, broker: &Broker) -> Result<(), String> {
         for ((topic, partition), log) in &broker.logs {
@@ -80,6 +86,7 @@ impl Seen {
             INPUTS.iter().map(|topic| ((*topic).to_owned(), record["next"][*topic].as_i64().unwrap_or(-1))).collect();
         let new = Chain {
             lineage: text("lineage").ok_or("no lineage")?,
+            rules: text("rules").ok_or("no rules")?,
             token,
             epoch: record["epoch"].as_u64().ok_or("no epoch")?,
             next,
@@ -93,6 +100,9 @@ impl Seen {
         if let Some(before) = before {
             if before.lineage != new.lineage {
                 return Err("another lineage".to_owned());
+            }
+            if before.rules != new.rules {
+                return Err(format!("taken over by other rules: {} after {}", new.rules, before.rules));
             }
             // A part that was cut in two has one number.
             if new.epoch < before.epoch || new.epoch > before.epoch + 1 {

@@ -84,6 +84,8 @@ impl Settings {
     fn config(&self, defaults: &[(&str, &str)], fixed: &[(&str, &str)]) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("client.id", format!("dormouse-{}", self.instance));
+        // A broker that is back is not left alone for the ten seconds that librdkafka would take.
+        config.set("reconnect.backoff.max.ms", "1000");
         for (name, value) in defaults {
             config.set(*name, *value);
         }
@@ -114,7 +116,6 @@ impl Settings {
                 ("fetch.queue.backoff.ms", "5"),
                 ("fetch.wait.max.ms", fetch_wait_ms),
                 ("fetch.error.backoff.ms", "100"),
-                ("reconnect.backoff.max.ms", "1000"),
             ],
             &[
                 // Assigning needs a group's name. Nothing is subscribed, so nothing is joined.
@@ -131,11 +132,7 @@ impl Settings {
     /// For belonging to the group: it is assigned partitions and never fetches.
     pub fn member(&self) -> ClientConfig {
         let mut config = self.config(
-            &[
-                ("session.timeout.ms", "45000"),
-                ("heartbeat.interval.ms", &self.heartbeat().as_millis().to_string()),
-                ("reconnect.backoff.max.ms", "1000"),
-            ],
+            &[("session.timeout.ms", "45000"), ("heartbeat.interval.ms", &self.heartbeat().as_millis().to_string())],
             &[
                 ("group.id", &self.group),
                 ("group.protocol", "classic"),
@@ -161,7 +158,6 @@ impl Settings {
                 ("linger.ms", "0.5"),
                 ("queue.buffering.max.messages", "200000"),
                 ("retry.backoff.ms", &RETRY_BACKOFF.as_millis().to_string()),
-                ("reconnect.backoff.max.ms", "1000"),
                 ("socket.timeout.ms", &socket.as_millis().to_string()),
                 ("transaction.timeout.ms", &transaction.as_millis().to_string()),
             ],

@@ -12,11 +12,7 @@ impl SmallSet {
     pub const EMPTY: SmallSet = SmallSet([0; 4]);
     const ALL: SmallSet = SmallSet([u64::MAX; 4]);
 
-    pub fn is_empty(self) -> bool {
-        self == SmallSet::EMPTY
-    }
-
-    pub fn contains(self, index: usize) -> bool {
+    pub fn contains(&self, index: usize) -> bool {
         bits::contains(&self.0, index)
     }
 
@@ -25,43 +21,55 @@ impl SmallSet {
     }
 
     /// The first one from an index on.
-    pub fn next(self, from: usize) -> Option<usize> {
+    pub fn next(&self, from: usize) -> Option<usize> {
         bits::next(&self.0, from)
     }
 
-    fn add(&mut self, other: SmallSet) {
+    fn add(&mut self, other: &SmallSet) {
         self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word |= other);
     }
 }
 
 /// What changed, for the segments that read it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Touched {
-    /// Indexed by dimension: those of its segments that read what changed.
+    /// Those that read what changed.
+    dimensions: SmallSet,
+    /// Indexed by dimension: those of its segments that read what changed. Of the other dimensions it says nothing.
     segments: Vec<SmallSet>,
 }
 
 impl Touched {
     pub fn nothing(plan: &Plan) -> Touched {
-        Touched { segments: vec![SmallSet::EMPTY; plan.dimensions.len()] }
+        Touched { dimensions: SmallSet::EMPTY, segments: vec![SmallSet::EMPTY; plan.dimensions.len()] }
     }
 
     pub fn clear(&mut self) {
-        self.segments.fill(SmallSet::EMPTY);
+        self.dimensions = SmallSet::EMPTY;
     }
 
     /// Everything may have changed.
     pub fn add_all(&mut self) {
+        self.dimensions = SmallSet::ALL;
         self.segments.fill(SmallSet::ALL);
     }
 
     pub fn add(&mut self, readers: &[Reader]) {
-        readers.iter().for_each(|reader| self.segments[usize::from(reader.dimension.0)].add(reader.segments));
+        for Reader { dimension, segments } in readers {
+            let index = usize::from(dimension.0);
+            if self.dimensions.contains(index) {
+                self.segments[index].add(segments);
+            } else {
+                self.dimensions.insert(index);
+                self.segments[index] = *segments;
+            }
+        }
     }
 
-    /// The segments of a dimension that read what changed; those that are not there count too when all changed.
-    pub fn segments(&self, dimension: usize) -> SmallSet {
-        self.segments[dimension]
+    /// The segments of a dimension that read what changed, if there are any; those that are not there count too when all
+    /// changed.
+    pub fn segments(&self, dimension: usize) -> Option<&SmallSet> {
+        self.dimensions.contains(dimension).then(|| &self.segments[dimension])
     }
 }
 

@@ -65,7 +65,10 @@ pub fn judge(
         let dimension = DimensionId(index as u8);
         let bound = view.customer.bounds[index].max(occasion.due);
         if bound > occasion.at
-            && let Some(until) = stays_for(view, terms, (dimension, touched.segments(index)), (occasion.at, bound))
+            && let Some(until) = match touched.segments(index) {
+                None => Some(bound),
+                Some(touched) => stays_for(view, terms, (dimension, touched), (occasion.at, bound)),
+            }
         {
             if until < bound {
                 view.customer.bounds[index] = until;
@@ -97,12 +100,9 @@ pub fn judge(
 fn stays_for(
     view: &mut View,
     terms: &Terms,
-    (dimension, touched): (DimensionId, SmallSet),
+    (dimension, touched): (DimensionId, &SmallSet),
     (at, bound): (Instant, Instant),
 ) -> Option<Instant> {
-    if touched.is_empty() {
-        return Some(bound);
-    }
     let current = view.customer.segments[usize::from(dimension.0)];
     let segments = &view.plan.dimension(dimension).segments;
     // Later segments than theirs move nobody. Their own may hold for longer than it did.

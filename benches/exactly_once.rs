@@ -1,7 +1,9 @@
 //! What exactly once costs, over a real Kafka: the same pipeline over the same events with its transactions and without
-//! them, in one run; and the memory of an instance whose output topic refuses writes for minutes while millions of events wait.
+//! them, in one run; the memory of an instance whose output topic refuses writes for minutes while millions of events wait;
+//! and how long it takes from the start of an instance that was killed, with a million customers in its snapshots, until
+//! somebody who reads the changes sees the first new one.
 //!
-//! `cargo bench --bench exactly_once` runs both, `-- cost` and `-- refused` one of them.
+//! `cargo bench --bench exactly_once` runs them all, `-- cost`, `-- refused` and `-- killed` one of them.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -21,10 +23,12 @@ use dormouse::pipeline::{self, Input, Output, Pace, Placement, Status, Stop};
 use dormouse::rules::Plan;
 use rdkafka::ClientContext;
 use rdkafka::admin::{AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{
     BaseRecord, DeliveryResult, NoCustomPartitioner, Producer as _, ProducerContext, ThreadedProducer,
 };
+use rdkafka::{Offset, TopicPartitionList};
 use testbed::kafka::{Broker, Producer, Record};
 
 const N_PARTITIONS: i32 = 4;
@@ -34,6 +38,10 @@ const N_ROUNDS: usize = 7;
 const N_EVENTS_REFUSED: u64 = 5_000_000;
 const REFUSED_FOR: Duration = Duration::from_secs(180);
 const MEMORY_LIMIT_MIB: u64 = 1_024;
+const N_EVENTS_KILLED: u64 = 10_000_000;
+/// Of the shop; some million of them turn up.
+const N_CUSTOMERS_KILLED: u64 = 1_560_000;
+const N_KILLS: usize = 5;
 
 fn main() {
     let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
@@ -43,6 +51,9 @@ fn main() {
     }
     if is_asked("refused") {
         refused();
+    }
+    if is_asked("killed") {
+        killed();
     }
 }
 
@@ -83,11 +94,11 @@ impl Write for Feed<'_> {
     }
 }
 
-fn feed(broker: &Broker, topic: &str, n_events: u64) {
+fn feed(broker: &Broker, topic: &str, n_events: u64, n_customers: u64) {
     broker.create_topic(topic, N_PARTITIONS, &[("message.timestamp.type", "LogAppendTime")]);
     // 2025-01-01T00:00:00Z
     let start = event::Instant(1_735_689_600_000);
-    let model = Model { n_customers: n_events / 8, n_events, seed: 1, kinds: Kind::ALL.to_vec(), start, days: 365 };
+    let model = Model { n_customers, n_events, seed: 1, kinds: Kind::ALL.to_vec(), start, days: 365 };
     let started = Instant::now();
     let mut feed = Feed { producer: broker.producer(), topic, rest: Vec::new() };
     generate::write(&model, &mut feed).expect("the topic takes them");
@@ -109,7 +120,7 @@ fn cost() {
         Ok(loaded) => Arc::new(loaded.plan),
         Err(errors) => panic!("the rules are wrong: {errors:?}"),
     };
-    feed(&broker, "events", N_EVENTS_COST);
+    feed(&broker, "events", N_EVENTS_COST, N_EVENTS_COST / 8);
     let mut ratios = Vec::new();
     // In turns, each first by turns, so that what else the machine does and what the broker has to carry meets both; the
     // first of each warms up.
@@ -287,9 +298,9 @@ fn refused() {
     make_outputs(&broker, "refused");
     // There is room for the markers of transactions, and none for a change.
     refuse(&broker, &[("max.message.bytes", "300")]);
-    feed(&broker, "refused-events", N_EVENTS_REFUSED);
+    feed(&broker, "refused-events", N_EVENTS_REFUSED, N_EVENTS_REFUSED / 8);
     let folder = tempfile::tempdir().expect("a folder");
-    let service = start(&broker, folder.path());
+    let service = start(&broker, "refused", folder.path());
     let (started, mut peak) = (Instant::now(), 0);
     let mut tell = |what: &str| {
         let resident = resident_mib(service.0.id());
@@ -305,7 +316,7 @@ fn refused() {
         assert_eq!(tell("refused"), 0);
     }
     refuse(&broker, &[]);
-    while !is_consumed(&broker) {
+    while !is_consumed(&broker, "refused") {
         std::thread::sleep(Duration::from_secs(5));
         tell("catches up");
     }
@@ -320,13 +331,15 @@ fn refuse(broker: &Broker, settings: &[(&str, &str)]) {
     results.expect("the broker answers").into_iter().for_each(|result| drop(result.expect("they are taken")));
 }
 
-fn start(broker: &Broker, folder: &Path) -> Service {
+fn start(broker: &Broker, name: &str, folder: &Path) -> Service {
     let text = format!(
-        "[kafka]\nbrokers = \"{}\"\ngroup = \"refused\"\ninstance = \"refused\"\n[[input]]\ntopic = \"refused-events\"\n\
-         [output]\nchanges = \"refused-changes\"\nstanding = \"refused-standing\"\nrejects = \"refused-rejects\"\n\
-         [rules]\nfile = \"{}\"\n[state]\nmemory_limit = \"{MEMORY_LIMIT_MIB}MiB\"\n[http]\nlisten = \"127.0.0.1:0\"\n",
+        "[kafka]\nbrokers = \"{}\"\ngroup = \"{name}\"\ninstance = \"{name}\"\n[[input]]\ntopic = \"{name}-events\"\n\
+         [output]\nchanges = \"{name}-changes\"\nstanding = \"{name}-standing\"\nrejects = \"{name}-rejects\"\n\
+         [rules]\nfile = \"{}\"\n[state]\nmemory_limit = \"{MEMORY_LIMIT_MIB}MiB\"\nsnapshots = \"file://{}\"\n\
+         snapshot_every = \"10s\"\n[http]\nlisten = \"127.0.0.1:0\"\n",
         broker.address(),
         plan_path().display(),
+        folder.join("snapshots").display(),
     );
     let path = folder.join("dormouse.toml");
     std::fs::write(&path, text).expect("written");
@@ -341,8 +354,69 @@ fn resident_mib(process: u32) -> u64 {
     line.trim().trim_end_matches("kB").trim().parse::<u64>().expect("a number") / 1024
 }
 
-fn is_consumed(broker: &Broker) -> bool {
-    let committed = broker.committed_offsets("refused", "refused-events");
-    let marks = broker.high_watermarks("refused-events");
+fn is_consumed(broker: &Broker, name: &str) -> bool {
+    let (committed, marks) = {
+        let topic = format!("{name}-events");
+        (broker.committed_offsets(name, &topic), broker.high_watermarks(&topic))
+    };
     committed.iter().zip(marks).all(|(committed, mark)| *committed == Some(mark))
+}
+
+// ---- the way back
+
+fn killed() {
+    let broker = Broker::start();
+    make_outputs(&broker, "killed");
+    feed(&broker, "killed-events", N_EVENTS_KILLED, N_CUSTOMERS_KILLED);
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut service = start(&broker, "killed", folder.path());
+    let mut took = Vec::new();
+    for number in 0..N_KILLS {
+        while !is_consumed(&broker, "killed") {
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        // Until snapshots were taken of all that.
+        std::thread::sleep(Duration::from_secs(30));
+        drop(service);
+        let subscriber = subscriber(&broker, "killed-changes");
+        broker.produce("killed-events", newcomers(number));
+        let started = Instant::now();
+        service = start(&broker, "killed", folder.path());
+        while subscriber.poll(Duration::from_millis(5)).is_none_or(|record| record.is_err()) {}
+        took.push(started.elapsed().as_secs_f64());
+    }
+    took.sort_by(f64::total_cmp);
+    println!(
+        "start after a kill to first new change: {:.2} s (the median of {N_KILLS}; {:.2} to {:.2})",
+        took[N_KILLS / 2],
+        took[0],
+        took[N_KILLS - 1]
+    );
+}
+
+/// Somebody new for every shard, later than everything before: each makes a change at once.
+fn newcomers(number: usize) -> Vec<Record> {
+    let time = format!("2026-01-{:02}T00:00:00Z", 2 + number);
+    let ids = (0..1_000).map(|id| format!("newcomer-{number}-{id}"));
+    let of_shard = |shard: i32| {
+        let mut ids = ids.clone();
+        let is_there = |id: &String| Placement::Murmur2.partition(id.as_bytes(), N_PARTITIONS as usize) == Some(shard);
+        let id = ids.find(is_there).expect("a thousand ids reach every partition");
+        let event = format!("{{\"kind\":\"purchase\",\"customer_id\":\"{id}\",\"time\":\"{time}\",\"amount\":20}}");
+        Record::new(shard, id, event)
+    };
+    (0..N_PARTITIONS).map(of_shard).collect()
+}
+
+/// Reads what is committed from here on.
+fn subscriber(broker: &Broker, topic: &str) -> BaseConsumer {
+    let mut config = broker.client();
+    config.set("group.id", "subscriber").set("isolation.level", "read_committed");
+    let subscriber: BaseConsumer = config.create().expect("a consumer");
+    let mut places = TopicPartitionList::new();
+    for (partition, end) in (0..).zip(broker.high_watermarks(topic)) {
+        places.add_partition_offset(topic, partition, Offset::Offset(end)).expect("an offset");
+    }
+    subscriber.assign(&places).expect("partitions of a topic that is there");
+    subscriber
 }
